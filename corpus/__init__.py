@@ -1,0 +1,1 @@
+"""What is taught, as data, with the schema that validates it. Imports nothing of tutor's."""

@@ -1,0 +1,184 @@
+"""Check the content: `python -m corpus.check [--stage N] [--no-run]`.
+
+Prints one line a problem and exits with 1 if there is any. What a schema can't say stands here:
+lesson lengths, code blocks whose printed output must match, keys recomputed, sources that resolve,
+and shortcuts (longest option, absolute words) that must not pay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from corpus.exercises import ChoiceItem, NumericItem, TextItem, load_items
+from corpus.lessons import SECTIONS, Lesson, load_lessons
+from corpus.loading import CorpusError
+from corpus.papers import load_papers
+from corpus.roadmap import load_roadmap
+
+ABSOLUTES = re.compile(r"\b(always|never|all of the above|none of the above)\b", re.IGNORECASE)
+CODE_BLOCK = re.compile(r"```python\n(.*?)```\s*```output\n(.*?)```", re.DOTALL)
+
+
+def word_count(text: str) -> int:
+    """Words of prose; code blocks do not count."""
+    return len(re.sub(r"```.*?```", " ", text, flags=re.DOTALL).split())
+
+
+def run_block(code: str) -> str:
+    """What a lesson's code block prints, or its error."""
+    environment = {
+        "PATH": os.environ.get("PATH", ""),
+        "OMP_NUM_THREADS": "1",
+        "HOME": "/nonexistent",
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        result = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True, text=True, timeout=60, cwd=folder, env=environment,
+        )  # fmt: skip
+    return result.stdout if result.returncode == 0 else result.stderr[-500:]
+
+
+def check_lesson(lesson: Lesson, run: bool = True) -> Iterator[str]:
+    """Problems of one lesson."""
+    short = word_count(lesson.sections["In short"])
+    if not 80 <= short <= 150:
+        yield f"'In short' has {short} words, not 80-150"
+    missing = [section for section in SECTIONS if section not in lesson.sections]
+    if missing:
+        yield f"sections missing: {', '.join(missing)}"
+        return
+    if not 500 <= word_count(lesson.markdown) <= 1150:
+        yield f"has {word_count(lesson.markdown)} words, not 500-1,150"
+    if lesson.sections["What people get wrong"].count("**Misconception.**") < 2:
+        yield "names fewer than two misconceptions"
+    named = set(re.findall(r"arXiv:(\d{4}\.\d{4,5})", lesson.markdown)) | set(lesson.papers)
+    for paper in sorted(named - set(load_papers())):
+        yield f"arXiv:{paper} is not in papers.yaml"
+    blocks = CODE_BLOCK.findall(lesson.sections["Worked example"])
+    if not blocks:
+        yield "the worked example has no python block with its output block"
+    for code, output in blocks if run else ():
+        printed = run_block(code)
+        if printed.strip() != output.strip():
+            yield f"the worked example prints {printed.strip()[:200]!r}, not {output.strip()[:200]!r}"
+
+
+def evaluate(expression: str) -> float:
+    """Recompute a key. Expressions are the corpus' own, never a learner's."""
+    names = {"math": math, "np": np, "__builtins__": {
+        "sum": sum, "max": max, "min": min, "round": round, "abs": abs, "len": len, "range": range,
+        "float": float, "int": int, "sorted": sorted, "zip": zip, "pow": pow, "list": list,
+        "set": set, "enumerate": enumerate, "bool": bool, "str": str, "any": any, "all": all,
+    }}  # fmt: skip
+    return float(eval(expression, names))
+
+
+def check_item(item: ChoiceItem | NumericItem | TextItem) -> Iterator[str]:
+    """Problems of one item."""
+    target, _, section = item.source.partition("#")
+    kind, _, name = target.partition(":")
+    if kind == "arxiv" and name not in load_papers():
+        yield f"its source {target} is not in papers.yaml"
+    if kind == "lesson":
+        lesson = load_lessons().get(name)
+        if lesson is None:
+            yield f"its source {target} does not exist"
+        elif section and section not in lesson.sections:
+            yield f"its source has no section '{section}'"
+    if isinstance(item, ChoiceItem):
+        for option in item.options:
+            if ABSOLUTES.search(option.text):
+                yield f"option with an absolute word: {option.text[:60]!r}"
+    if isinstance(item, NumericItem):
+        try:
+            value = evaluate(item.check)
+        except Exception as error:  # any failure of the expression is the finding
+            yield f"its check does not run: {error}"
+        else:
+            if not math.isclose(
+                value, item.answer, rel_tol=1e-9, abs_tol=max(item.tolerance, 1e-12)
+            ):
+                yield f"its key {item.answer} is recomputed as {value}"
+        if item.tolerance > 0.1 * abs(item.answer) + 0.01:
+            yield f"its tolerance {item.tolerance} is wide for {item.answer}"
+    if isinstance(item, TextItem):
+        scores = {sample.label: sample.score for sample in item.samples}
+        if set(scores) != {"full", "partial", "wrong", "off-topic"}:
+            yield "its samples lack a label"
+        elif not scores["full"] > scores["partial"] > max(scores["wrong"], scores["off-topic"]):
+            yield "its samples' scores are not ordered full > partial > wrong"
+
+
+def longest_key_share(items: Iterable[ChoiceItem]) -> float:
+    """How often picking the longest option finds the key (ties share the credit)."""
+    hits = []
+    for item in items:
+        longest = max(len(option.text) for option in item.options)
+        winners = [option for option in item.options if len(option.text) == longest]
+        hits.append(sum(option.correct for option in winners) / len(winners))
+    return sum(hits) / len(hits) if hits else 0.0
+
+
+def problems(stages: set[int], run: bool = True) -> list[str]:
+    """Every problem of the content of `stages`, each with the place where it stands."""
+    roadmap = load_roadmap()
+    found: list[str] = []
+    lessons = [x for x in load_lessons().values() if roadmap.stage_of(x.topic) in stages]
+    with ThreadPoolExecutor(2) as pool:
+        results = pool.map(lambda lesson: list(check_lesson(lesson, run)), lessons)
+    for lesson, lines in zip(lessons, results, strict=True):
+        found += [f"lesson {lesson.topic}: {line}" for line in lines]
+    items = [item for item in load_items().values() if roadmap.stage_of(item.topic) in stages]
+    for item in items:
+        found += [f"item {item.id}: {line}" for line in check_item(item)]
+    for stage in sorted(stages):
+        choices = [
+            item for item in items
+            if isinstance(item, ChoiceItem) and roadmap.stage_of(item.topic) == stage
+        ]  # fmt: skip
+        share = longest_key_share(choices)
+        if share > 0.30:
+            found.append(f"stage {stage}: the longest option is the key in {share:.0%} of items")
+    prompts: dict[str, str] = {}
+    for item in items:
+        stem = " ".join(item.prompt.lower().split())
+        if stem in prompts:
+            found.append(f"item {item.id}: same stem as {prompts[stem]}")
+        prompts[stem] = item.id
+    for paper in load_papers().values():
+        words = word_count(paper.note.text)
+        if not 80 <= words <= 200:
+            found.append(f"paper {paper.id}: its note has {words} words, not 80-200")
+        for topic in paper.topics:
+            if all(topic != known.id for known in roadmap.topics()):
+                found.append(f"paper {paper.id}: there is no topic '{topic}'")
+    return found
+
+
+def main() -> int:
+    """Print the problems; 0 if there are none."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--stage", type=int, choices=range(1, 8), action="append")
+    parser.add_argument("--no-run", action="store_true", help="do not run the code blocks")
+    options = parser.parse_args()
+    try:
+        found = problems(set(options.stage or range(1, 8)), run=not options.no_run)
+    except CorpusError as error:
+        found = [str(error)]
+    print(*found, f"{len(found)} problems", sep="\n")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,356 @@
+"""The composition root: builds the parts from Settings and joins them. UI and CLI stand on it."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from corpus.papers import load_papers
+from corpus.roadmap import load_roadmap
+from tutor.answer import Answer, answer_question
+from tutor.errors import InputError, ModelError, NetworkError, NotFoundError, TutorError
+from tutor.ingest.arxiv import ArxivClient, parse_arxiv_id
+from tutor.learner.store import Store, open_store
+from tutor.library import Library, Progress
+from tutor.retrieve import Retrieval
+from tutor.router import Router
+from tutor.settings import Settings
+from tutor.summarize import PaperSummary, summarize, summary_from_notes
+
+if TYPE_CHECKING:
+    from tutor.exercises.question import Grade, Kind, Question, Source
+    from tutor.exercises.quiz import QuizSession
+    from tutor.learner.plan import Step as NextStep
+    from tutor.models.embed import Embedder
+    from tutor.models.llm import LLM, Message
+    from tutor.models.serve import ModelServer
+
+logger = logging.getLogger(__name__)
+START_LIMIT_S = 3600.0  # a first start downloads and converts the model
+
+
+class Tutor:
+    """All that Tutor can do, for one TUTOR_HOME.
+
+    Args:
+        settings: The configuration.
+        use_model: Whether the language model may be used at all.
+    """
+
+    def __init__(self, settings: Settings, *, use_model: bool = True) -> None:
+        self.settings = settings
+        self.use_model = use_model
+        self.server: ModelServer | None = None
+        self.library = Library(settings, self.embedder)
+        self.arxiv = ArxivClient(settings)
+        self._lock = threading.RLock()
+        self._embedder: Embedder | None = None
+        self._store: Store | None = None
+        self._router: Router | None = None
+        self._fixed_llm: LLM | None = None
+
+    # --- parts --------------------------------------------------------------------------------
+
+    def embedder(self, progress: Progress | None = None) -> Embedder:
+        """The embedding model, prepared and loaded when first asked for.
+
+        Raises:
+            ModelError: It can't be had.
+        """
+        with self._lock:
+            if self._embedder is None:
+                from tutor.models.embed import load_embedder
+
+                self._embedder = load_embedder(self.settings, progress)
+            return self._embedder
+
+    @property
+    def embedder_if_loaded(self) -> Embedder | None:
+        """The embedding model, if it is there without waiting."""
+        return self._embedder
+
+    @property
+    def store(self) -> Store:
+        """The learners' database, opened and migrated when first asked for."""
+        with self._lock:
+            if self._store is None:
+                self._store = open_store(self.settings)
+            return self._store
+
+    def router(self) -> Router:
+        """The router; it is built again once embeddings are there."""
+        with self._lock:
+            if self._router is None or (self._router.embedder is None and self._embedder):
+                self._router = Router(self._embedder)
+            return self._router
+
+    def llm(self) -> LLM | None:
+        """The language model, or None while there is none."""
+        if not self.use_model:
+            return None
+        if self._fixed_llm is not None:
+            return self._fixed_llm
+        return self.server.llm() if self.server is not None else None
+
+    # --- life ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin serving: index and model get ready in the background."""
+        if self.use_model:
+            from tutor.models.serve import ModelServer
+
+            self.server = ModelServer(self.settings)
+            self.server.start()
+        threading.Thread(target=self.library.prepare, name="index", daemon=True).start()
+
+    def connect(self, progress: Progress | None = None) -> LLM | None:
+        """For one command: use the server that runs, else start one and wait for it.
+
+        Returns None, with the reason logged, where no model can be had.
+        """
+        if not self.use_model:
+            return None
+        from tutor.models.serve import ModelServer, running_llm
+
+        try:
+            self._fixed_llm = running_llm(self.settings)
+            if self._fixed_llm is None:
+                self.server = ModelServer(
+                    self.settings,
+                    lambda status: (
+                        progress(status.detail, status.fraction or 0.0) if progress else None
+                    ),
+                )
+                self.server.start()
+                if not self.server.wait_ready(START_LIMIT_S):
+                    logger.warning("No language model: %s", self.server.status.detail)
+        except TutorError as error:
+            logger.warning("No language model: %s", error)
+        return self.llm()
+
+    def close(self) -> None:
+        """Stop the model server, if this process started one."""
+        if self.server is not None:
+            self.server.stop()
+
+    # --- what it does -------------------------------------------------------------------------
+
+    def search(
+        self,
+        query: str,
+        k: int = 10,
+        *,
+        kind: str | None = None,
+        stage: int | None = None,
+        paper: str | None = None,
+    ) -> Retrieval:
+        """Passages for a query; see `Retriever.search`."""
+        return self.library.retriever().search(query, k, kind=kind, stage=stage, paper=paper)
+
+    def ask(
+        self,
+        question: str,
+        *,
+        mode: Literal["explain", "socratic"] = "explain",
+        history: Sequence[Message] = (),
+        context: str = "",
+        paper: str | None = None,
+    ) -> Iterator[str | Answer]:
+        """Answer a question: the draft's text as it comes, last the Answer.
+
+        Args:
+            question: The learner's words.
+            mode: "socratic" asks back.
+            history: Earlier turns, for the model.
+            context: Earlier question that this one leans on; it joins the search.
+            paper: Restrict the search to one document.
+        """
+        query = f"{context} {question}".strip()
+        retriever = self.library.retriever()
+        retrieval = retriever.with_opening(retriever.search(query, paper=paper))
+        yield from answer_question(
+            question,
+            retrieval,
+            llm=self.llm(),
+            embedder=self._embedder,
+            history=history,
+            mode=mode,
+            library=self.library.known_arxiv_ids(),
+        )
+
+    def summarize(
+        self,
+        target: str | Path,
+        progress: Progress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> PaperSummary:
+        """Summarise a PDF file, an added document, or an arXiv paper.
+
+        A paper that has to be fetched falls back to our notes where arXiv can't be reached.
+
+        Raises:
+            InputError: The file can't be read.
+            NotFoundError: There is no such paper.
+            NetworkError: arXiv can't be reached, and there is no note on the paper.
+        """
+        from tutor.ingest.worker import parse
+
+        report = progress or (lambda _stage, _fraction: None)
+        if isinstance(target, Path):
+            report(f"Reading {target.name}", 0.0)
+            return summarize(parse(target, cancel=cancel), self.llm(), report, cancel)
+        for doc_id in (target, f"arxiv:{parse_arxiv_id(target)}", f"file:{target}"):
+            try:
+                return summarize(self.library.document(doc_id), self.llm(), report, cancel)
+            except NotFoundError:
+                continue
+        arxiv_id = parse_arxiv_id(target)
+        if arxiv_id is None:
+            raise NotFoundError(
+                f"{target} is neither a file, nor a document of the library, nor an arXiv id.",
+                "Give a path, or an id such as 1706.03762.",
+            )
+        try:
+            report(f"Fetching arXiv:{arxiv_id}", 0.0)
+            pdf = self.arxiv.fetch_pdf(arxiv_id)
+        except NetworkError:
+            paper = load_papers().get(arxiv_id)
+            if paper is None:
+                raise
+            return summary_from_notes(paper)
+        self.add_files([pdf])
+        return summarize(parse(pdf, cancel=cancel), self.llm(), report, cancel)
+
+    def add_files(self, paths: Sequence[Path], **options: Any) -> list[Any]:
+        """Ingest files; see `Library.ingest`. The built-in corpus is indexed first."""
+        self.library.sync_corpus(options.get("progress"))
+        return list(self.library.ingest(paths, **options))
+
+    def roadmap(self, learner: str) -> dict[str, Any]:
+        """The roadmap with the learner's mastery; fields as in the command line's contract."""
+        from corpus.lessons import load_lessons
+
+        mastery = self.store.mastery(learner)
+        papers = load_papers().values()
+        lessons = load_lessons()
+        return {
+            "stages": [
+                {
+                    "n": stage.n,
+                    "title": stage.title,
+                    "modules": [
+                        {
+                            "id": module.id,
+                            "title": module.title,
+                            "topics": [
+                                {
+                                    "id": topic.id,
+                                    "title": topic.title,
+                                    "objectives": list(topic.objectives),
+                                    "prerequisites": list(topic.prerequisites),
+                                    "papers": [p.id for p in papers if topic.id in p.topics],
+                                    "lesson": topic.id in lessons,
+                                    "mastery": mastery.get(topic.id),
+                                }
+                                for topic in module.topics
+                            ],
+                        }
+                        for module in stage.modules
+                    ],
+                }
+                for stage in load_roadmap().stages
+            ]
+        }
+
+    def embeddings_or_none(self, progress: Progress | None = None) -> Embedder | None:
+        """The embedding model, or None (logged) where it can't be had."""
+        try:
+            return self.embedder(progress)
+        except ModelError as error:
+            logger.warning("No embeddings: %s", error)
+            return None
+
+    # --- learning -----------------------------------------------------------------------------
+
+    def submit(
+        self, quiz: QuizSession, answer: str, *, learner: str, session_id: str = ""
+    ) -> tuple[Grade, bool]:
+        """Grade an answer to the open question and record it in the quiz and in the log.
+
+        Returns:
+            The grade, and whether the quiz went on: then the feedback reveals the solution.
+
+        Raises:
+            InputError: No question is open.
+        """
+        from tutor.exercises.grade import grade
+
+        question = quiz.current
+        if question is None:
+            raise InputError("The quiz is over.", "Start a new one.")
+        position = quiz.position
+        result = grade(question, answer, embedder=self._embedder)
+        self.store.record_attempt(learner, question, answer, result, session=session_id)
+        quiz.record(result)
+        moved = quiz.position != position
+        if moved:
+            result = grade(question, answer, embedder=self._embedder, reveal=True)
+        return result, moved
+
+    def next_step(self, learner: str) -> NextStep:
+        """What to study now, and why."""
+        from tutor.learner.plan import next_step
+
+        now = datetime.now(UTC)
+        due = self.store.due_reviews(learner, now)
+        return next_step(load_roadmap(), self.store.mastery(learner), due, now)
+
+    def progress(self, learner: str) -> dict[str, Any]:
+        """Mastery by topic and the reviews due."""
+        now = datetime.now(UTC)
+        return {
+            "learner": learner,
+            "mastery": self.store.mastery(learner),
+            "due": [review.to_dict() for review in self.store.due_reviews(learner, now)],
+        }
+
+    def quiz(
+        self,
+        n: int,
+        *,
+        stage: int | None = None,
+        topic: str | None = None,
+        paper: str | None = None,
+        kind: Kind | None = None,
+        source: Source | None = None,
+        seed: int | None = None,
+    ) -> list[Question]:
+        """Questions on a stage, a topic or a paper; the same seed gives the same ones.
+
+        Raises:
+            NotFoundError: There is no such topic, or nothing can be asked on it.
+        """
+        from tutor.exercises.quiz import assemble
+
+        chosen = secrets.randbelow(2**31) if seed is None else seed
+        return assemble(
+            n, stage=stage, topic=topic, paper=paper, kind=kind, source=source, seed=chosen
+        )
+
+    def status(self) -> dict[str, Any]:
+        """What is ready: model, index, and what is being done about the rest."""
+        model = self.llm()
+        server = self.server.status if self.server is not None else None
+        return {
+            "model": model.name if model is not None else "",
+            "model_state": "ready" if model else server.state if server else "off",
+            "model_detail": server.detail if server else "",
+            "model_fraction": server.fraction if server else None,
+            "index_ready": self.library.ready,
+            "embeddings": self._embedder is not None,
+        }

@@ -1,0 +1,114 @@
+"""ingest, and the papers: search, add, list, latest, bibtex, remove."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tutor import papers
+from tutor.cli.output import Json, emit, opened, progress, table
+
+app = typer.Typer()
+papers_app = typer.Typer(help="arXiv and the local library of papers.", no_args_is_help=True)
+app.add_typer(papers_app, name="papers")
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…")],
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=64)] = 1,
+    as_json: Json = False,
+) -> None:
+    """Put PDFs, Markdown and text into the library; folders are searched."""
+    with opened() as tutor, progress() as report:
+        results = [r.to_dict() for r in tutor.add_files(paths, jobs=jobs, progress=report)]
+    show_ingested({"documents": results}, as_json)
+
+
+def show_ingested(data: dict[str, Any], as_json: bool) -> None:
+    """Print what became of each file; exit code 1 if nothing could be read."""
+
+    def human(data: dict[str, Any]) -> None:
+        columns = ["status", "path", "doc_id", "pages", "chunks", "error"]
+        table("Documents", columns, [[row[c] for c in columns] for row in data["documents"]])
+
+    emit(data, as_json, human)
+    if all(row["status"] == "failed" for row in data["documents"]):
+        raise typer.Exit(1)
+
+
+@papers_app.command("search")
+def search_(query: Annotated[str, typer.Argument()], as_json: Json = False) -> None:
+    """Search the library and arXiv."""
+    with opened() as tutor:
+        data = papers.find_papers(tutor.library.retriever(), tutor.arxiv, query)
+
+    def human(data: dict[str, Any]) -> None:
+        for where in ("library", "arxiv"):
+            table(
+                where,
+                ["id", "year", "title"],
+                [[p["id"], p["year"], p["title"]] for p in data[where]],
+            )
+        if data["note"]:
+            print(data["note"])
+
+    emit(data, as_json, human)
+
+
+@papers_app.command()
+def add(ids: Annotated[list[str], typer.Argument(metavar="ID…")], as_json: Json = False) -> None:
+    """Fetch papers from arXiv into the library."""
+    with opened() as tutor, progress() as report:
+        results = [
+            papers.add_paper(tutor.library, tutor.arxiv, name, report).to_dict() for name in ids
+        ]
+    show_ingested({"documents": results}, as_json)
+
+
+@papers_app.command("list")
+def list_(as_json: Json = False) -> None:
+    """The papers that were added, and those known by a note."""
+    with opened(index=False) as tutor:
+        data = {"papers": papers.list_papers(tutor.library)}
+
+    def human(data: dict[str, Any]) -> None:
+        columns = ["doc_id", "year", "title", "source", "pages"]
+        table("Papers", columns, [[row[c] for c in columns] for row in data["papers"]])
+
+    emit(data, as_json, human)
+
+
+@papers_app.command()
+def latest(
+    days: Annotated[int, typer.Option("--days", min=1, max=90)] = 7, as_json: Json = False
+) -> None:
+    """What is new on arXiv in the roadmap's fields."""
+    with opened(index=False) as tutor:
+        data = {"papers": papers.latest_papers(tutor.arxiv, days)}
+
+    def human(data: dict[str, Any]) -> None:
+        rows = [[p["published"], p["id"], p["title"]] for p in data["papers"]]
+        table(f"The last {days} days", ["published", "id", "title"], rows)
+
+    emit(data, as_json, human)
+
+
+@papers_app.command()
+def bibtex(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID…]")] = None, as_json: Json = False
+) -> None:
+    """BibTeX of papers; of all that are known when no id is given."""
+    with opened(index=False) as tutor:
+        text = papers.export_bibtex(tutor.library, ids or [])
+    emit({"bibtex": text}, as_json, lambda data: print(data["bibtex"]))
+
+
+@papers_app.command()
+def remove(name: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+    """Take a paper out of the library."""
+    with opened() as tutor:
+        doc_id = tutor.library.remove(name)
+    emit({"removed": doc_id}, as_json, lambda data: print(f"{doc_id} was removed."))

@@ -1,0 +1,165 @@
+"""quiz, grade, roadmap, next, progress, review, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tutor.cli.output import (
+    Json,
+    JsonLines,
+    NoModel,
+    StageOption,
+    emit,
+    markdown,
+    opened,
+    progress,
+    run_lines,
+    table,
+)  # fmt: skip
+
+app = typer.Typer()
+
+
+@app.command()
+def quiz(
+    stage: StageOption = None,
+    topic: Annotated[str | None, typer.Option()] = None,
+    paper: Annotated[str | None, typer.Option()] = None,
+    n: Annotated[int, typer.Option("--n", min=1, max=100)] = 5,
+    kind: Annotated[str | None, typer.Option(help="choice, numeric, text or code")] = None,
+    source: Annotated[str | None, typer.Option(help="bank, parametric or generated")] = None,
+    seed: Annotated[int | None, typer.Option()] = None,
+    with_key: Annotated[bool, typer.Option("--with-key")] = False,
+    no_model: NoModel = False,
+    as_json: Json = False,
+) -> None:
+    """Questions on a stage, a topic or a paper."""
+    if sum(value is not None for value in (stage, topic, paper)) != 1:
+        raise typer.BadParameter("give exactly one of --stage, --topic, --paper")
+    if kind not in (None, "choice", "numeric", "text", "code"):
+        raise typer.BadParameter("must be choice, numeric, text or code", param_hint="--kind")
+    if source not in (None, "bank", "parametric", "generated"):
+        raise typer.BadParameter("must be bank, parametric or generated", param_hint="--source")
+    generated = source == "generated"
+    with opened(model=generated and not no_model, index=generated) as tutor:
+        questions = tutor.quiz(
+            n, stage=stage, topic=topic, paper=paper, kind=kind, source=source, seed=seed
+        )
+    data = {"questions": [question.to_dict(with_key) for question in questions]}
+
+    def human(_data: dict[str, Any]) -> None:
+        from tutor.replies import question_markdown
+
+        for number, question in enumerate(questions, start=1):
+            markdown(f"**{number}.** {question_markdown(question)}\n\n`{question.id}`")
+
+    emit(data, as_json, human)
+
+
+@app.command()
+def grade(
+    question: Annotated[str | None, typer.Option(help="Id of a question.")] = None,
+    answer: Annotated[str | None, typer.Option()] = None,
+    as_json: Json = False,
+    jsonl: JsonLines = None,
+) -> None:
+    """Check an answer."""
+    from tutor.exercises.grade import grade as grade_answer
+    from tutor.exercises.grade import grade_payload
+    from tutor.exercises.question import questions_by_id
+
+    if jsonl is None and (question is None or answer is None):
+        raise typer.BadParameter("give --question and --answer, or --jsonl -")
+    with opened(index=False) as tutor:
+        with progress() as report:
+            embedder = tutor.embeddings_or_none(report)
+        if jsonl is not None:
+            run_lines(jsonl, lambda line: grade_payload(line, embedder=embedder).to_dict())
+            return
+        asked = questions_by_id(str(question), tutor.store)
+        result = grade_answer(asked, str(answer), embedder=embedder, reveal=True)
+
+    def human(_data: dict[str, Any]) -> None:
+        from tutor.replies import grade_markdown
+
+        markdown(grade_markdown(asked, result))
+
+    emit(result.to_dict(), as_json, human)
+
+
+@app.command()
+def roadmap(stage: StageOption = None, as_json: Json = False) -> None:
+    """The seven stages with their topics and your mastery."""
+    with opened(index=False) as tutor:
+        data = tutor.roadmap(tutor.settings.learner)
+    if stage is not None:
+        data["stages"] = [s for s in data["stages"] if s["n"] == stage]
+
+    def human(data: dict[str, Any]) -> None:
+        for one in data["stages"]:
+            rows: list[list[object]] = [
+                [
+                    m["id"],
+                    t["id"],
+                    t["title"],
+                    "–" if t["mastery"] is None else f"{t['mastery']:.0%}",
+                ]
+                for m in one["modules"]
+                for t in m["topics"]
+            ]
+            table(f"Stage {one['n']}: {one['title']}", ["", "id", "topic", "mastery"], rows)
+
+    emit(data, as_json, human)
+
+
+@app.command("next")
+def next_(as_json: Json = False) -> None:
+    """What to study now, and why."""
+    from tutor.replies import next_markdown
+
+    with opened(index=False) as tutor:
+        data = tutor.next_step(tutor.settings.learner).to_dict()
+    emit(data, as_json, lambda step: markdown(next_markdown(step)))
+
+
+@app.command("progress")
+def progress_(as_json: Json = False) -> None:
+    """Your mastery of each topic."""
+    from tutor.replies import progress_markdown
+
+    with opened(index=False) as tutor:
+        data = tutor.progress(tutor.settings.learner)
+    emit(data, as_json, lambda rows: markdown(progress_markdown(rows)))
+
+
+@app.command()
+def review(as_json: Json = False) -> None:
+    """Reviews that are due."""
+    with opened(index=False) as tutor:
+        due = tutor.progress(tutor.settings.learner)["due"]
+
+    def human(data: dict[str, Any]) -> None:
+        rows: list[list[object]] = [[r["topic"], r["due"]] for r in data["due"]]
+        table("Reviews due", ["topic", "since"], rows)
+
+    emit({"due": due}, as_json, human)
+
+
+@app.command()
+def export(
+    form: Annotated[str, typer.Argument(metavar="anki|markdown|json")],
+    out: Annotated[Path, typer.Option("--out", help="The file to write.")],
+    stage: StageOption = None,
+    as_json: Json = False,
+) -> None:
+    """Write items and lessons to a file: an Anki deck, Markdown or JSON."""
+    from tutor.exercises.export import export_study
+
+    if form not in ("anki", "markdown", "json"):
+        raise typer.BadParameter("must be anki, markdown or json")
+    count = export_study(form, out, stage=stage)
+    data = {"file": str(out), "form": form, "items": count}
+    emit(data, as_json, lambda d: print(f"{d['items']} items written to {d['file']}"))

@@ -1,0 +1,312 @@
+"""arXiv: search, metadata, what is new, and PDFs kept under TUTOR_HOME/papers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from corpus.papers import load_papers
+from tutor.errors import InputError, NetworkError, NotFoundError
+from tutor.ingest.transport import DELAY_S, Transport
+from tutor.settings import Settings
+
+QUERY_URL = "https://export.arxiv.org/api/query?{}"
+PDF_URL = "https://arxiv.org/pdf/{}"
+MAX_PDF_MB = 100
+MAX_RESULTS = 100
+
+_ID = re.compile(
+    r"(?:(?:https?://)?(?:www\.|export\.)?arxiv\.org/(?:abs|pdf|html)/|arxiv:\s*)?"
+    r"(?P<id>\d{2}(?:0[1-9]|1[0-2])\.\d{4,5}"
+    r"|[a-z]+(?:-[a-z]+)?(?:\.[a-z]{2})?/\d{2}(?:0[1-9]|1[0-2])\d{3})"
+    r"(?:v(?P<version>[1-9]\d?))?(?:\.pdf)?(?:[?#].*)?",
+    re.IGNORECASE,
+)
+_FIELD_QUERY = re.compile(r"\b(?:ti|au|abs|co|jr|cat|rn|id|all|submittedDate):")
+
+
+@dataclass(frozen=True)
+class ArxivPaper:
+    """A paper as arXiv lists it.
+
+    Attributes:
+        arxiv_id: Without the version.
+        published: When the first version was submitted.
+    """
+
+    arxiv_id: str
+    version: int
+    title: str
+    authors: tuple[str, ...]
+    abstract: str
+    published: datetime
+    updated: datetime
+    categories: tuple[str, ...]
+    doi: str | None
+    journal: str | None
+
+    @property
+    def year(self) -> int:
+        """Year of the first version."""
+        return self.published.year
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready data."""
+        dates = {"published": self.published.isoformat(), "updated": self.updated.isoformat()}
+        return {**asdict(self), **dates, "year": self.year}
+
+
+def _split_id(text: str) -> tuple[str, int | None] | None:
+    match = _ID.fullmatch(text.strip())
+    if not match:
+        return None
+    archive, slash, number = match["id"].rpartition("/")
+    # The subject class of an old id ("math.GT/0309136") is no part of it.
+    name = f"{archive.split('.')[0].lower()}{slash}{number}"
+    return name, int(match["version"]) if match["version"] else None
+
+
+def parse_arxiv_id(text: str) -> str | None:
+    """The arXiv id, without version, that `text` is; None if it is none.
+
+    Takes ids, ids with a version, "arXiv:…", addresses of abstracts and PDFs, and ids of before
+    2007 such as cs/0112017.
+    """
+    found = _split_id(text)
+    return found[0] if found else None
+
+
+def _require_id(text: str) -> tuple[str, int | None]:
+    found = _split_id(text)
+    if found is None:
+        raise InputError(
+            f"'{text[:80]}' is not an arXiv id.", "Give one such as 1706.03762 or cs/0112017."
+        )
+    return found
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+class ArxivClient:
+    """arXiv's interface behind a process-wide limit on its rate.
+
+    Args:
+        settings: Where PDFs and cached replies are kept, and whether to stay offline.
+        query_url_format: The query interface, with {} for the arguments.
+        pdf_url_format: The address of a PDF, with {} for id and version.
+        delay_s: Seconds between two requests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        query_url_format: str = QUERY_URL,
+        pdf_url_format: str = PDF_URL,
+        delay_s: float = DELAY_S,
+    ) -> None:
+        self._settings = settings
+        self._query_url_format = query_url_format
+        self._pdf_url_format = pdf_url_format
+        configured = frozenset(
+            urlsplit(url).netloc
+            for url, usual in ((query_url_format, QUERY_URL), (pdf_url_format, PDF_URL))
+            if url != usual
+        )
+        self._transport = Transport(
+            settings.home / "cache" / "arxiv", settings.offline, configured, delay_s
+        )
+
+    def search(self, query: str, max_results: int = 10) -> list[ArxivPaper]:
+        """Papers by words in title, abstract or names, best first.
+
+        Args:
+            query: Words, or arXiv's own syntax ("ti:attention AND au:vaswani").
+            max_results: At most 100.
+
+        Raises:
+            InputError: The query holds no word, or arXiv does not understand it.
+            NetworkError: arXiv can't be reached.
+        """
+        if not _FIELD_QUERY.search(query):
+            words = re.findall(r"[^\W_]+(?:[-'][^\W_]+)*", query)
+            if not words:
+                raise InputError("The query holds no word.", "Name a subject or an author.")
+            every = " AND ".join(f"all:{word}" for word in words[:20])
+            query = f'ti:"{" ".join(words[:20])}" OR ({every})' if len(words) > 1 else every
+        return self._run(query=query[:1000], max_results=max_results)
+
+    def get(self, ids: Sequence[str]) -> list[ArxivPaper]:
+        """Papers by id, in the order of arXiv's reply; unknown ids are left out.
+
+        Raises:
+            InputError: Something is no arXiv id.
+            NetworkError: arXiv can't be reached.
+        """
+        names = []
+        for text in ids:
+            name, version = _require_id(text)
+            names.append(f"{name}v{version}" if version else name)
+        return self._run(id_list=names, max_results=len(names)) if names else []
+
+    def latest(
+        self, categories: Sequence[str], days: int, max_results: int = 50
+    ) -> list[ArxivPaper]:
+        """What was submitted to the categories in the last days, newest first.
+
+        Args:
+            categories: Such as "cs.CL".
+            days: At least 1.
+
+        Raises:
+            InputError: `days` is less than 1.
+            NetworkError: arXiv can't be reached.
+        """
+        if days < 1:
+            raise InputError(f"{days} days is no period.", "Give at least 1.")
+        today = datetime.now(UTC)
+        start = today - timedelta(days=min(days, 3650))
+        fields = " OR ".join(f"cat:{category}" for category in categories)
+        period = f"submittedDate:[{start:%Y%m%d}0000 TO {today:%Y%m%d}2359]"
+        return self._run(query=f"({fields}) AND {period}", max_results=max_results, newest=True)
+
+    def _run(
+        self,
+        *,
+        query: str = "",
+        id_list: Sequence[str] = (),
+        max_results: int,
+        newest: bool = False,
+    ) -> list[ArxivPaper]:
+        import arxiv
+
+        count = max(1, min(max_results, MAX_RESULTS))
+        # Our transport waits and retries, under a lock and with a timeout; the package's own
+        # loop does neither.
+        client = arxiv.Client(page_size=count, delay_seconds=0.0, num_retries=0)
+        client.query_url_format = self._query_url_format
+        client._session = self._transport
+        order = arxiv.SortCriterion.SubmittedDate if newest else arxiv.SortCriterion.Relevance
+        search = arxiv.Search(query=query, id_list=list(id_list), max_results=count, sort_by=order)
+        try:
+            results = list(client.results(search))
+        except (arxiv.ArxivError, ValueError) as error:
+            raise NetworkError(
+                f"arXiv's reply can't be read ({type(error).__name__}).", "Try again later."
+            ) from error
+        return [paper for result in results if (paper := _paper(result))]
+
+    def fetch_pdf(self, arxiv_id: str) -> Path:
+        """The PDF of a paper under TUTOR_HOME/papers, fetched unless it is there already.
+
+        Without a version, key papers come in the version that our note describes, others in
+        their latest one.
+
+        Raises:
+            InputError: `arxiv_id` is none.
+            NotFoundError: arXiv does not know it.
+            NetworkError: arXiv can't be reached, or what it sends is no PDF.
+        """
+        name, version = _require_id(arxiv_id)
+        folder = self._settings.folder("papers")
+        known = load_papers().get(name)
+        if version is None and known:
+            version = known.version
+        if version is None:
+            version = self._latest_version(name, folder)
+        target = folder / f"{name.replace('/', '_')}v{version}.pdf"
+        if not _is_intact(target):
+            self._download(self._pdf_url_format.format(f"{name}v{version}"), target)
+        return target
+
+    def _latest_version(self, name: str, folder: Path) -> int:
+        try:
+            papers = self.get([name])
+        except NetworkError:
+            stored = re.compile(re.escape(name.replace("/", "_")) + r"v(\d+)\.pdf")
+            versions = [int(m[1]) for p in folder.iterdir() if (m := stored.fullmatch(p.name))]
+            if versions:
+                return max(versions)
+            raise
+        if not papers:
+            raise NotFoundError(f"arXiv knows no paper {name}.", "Check the id.")
+        return papers[0].version
+
+    def _download(self, url: str, target: Path) -> None:
+        partial = target.with_suffix(f".{os.getpid()}.partial")
+        digest = hashlib.sha256()
+        try:
+            head = b""
+            pieces = self._transport.stream(url, MAX_PDF_MB)
+            with closing(pieces), partial.open("wb") as file:
+                for piece in pieces:
+                    head = head or piece[:1024]
+                    digest.update(piece)
+                    file.write(piece)
+            if b"%PDF-" not in head:
+                raise NetworkError(
+                    f"What arXiv sends for {target.stem} is not a PDF.",
+                    "Some papers have none; try again later or add the file yourself.",
+                )
+            checksum = _checksum_path(target)
+            checksum.with_suffix(".partial").write_text(digest.hexdigest() + "\n", "ascii")
+            os.replace(checksum.with_suffix(".partial"), checksum)
+            os.replace(partial, target)
+        except OSError as error:
+            raise NetworkError(
+                f"The paper can't be stored in {target.parent}: {error.strerror or error}.",
+                "Free some disk space or set TUTOR_HOME to another folder.",
+            ) from error
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _checksum_path(pdf: Path) -> Path:
+    return pdf.with_name(pdf.name + ".sha256")
+
+
+def _is_intact(pdf: Path) -> bool:
+    """Whether the stored PDF has the checksum that was written beside it."""
+    try:
+        wanted = _checksum_path(pdf).read_text("ascii").strip()
+        return hashlib.sha256(pdf.read_bytes()).hexdigest() == wanted
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _paper(result: Any) -> ArxivPaper | None:
+    """One entry of a reply; None for an entry that is no paper.
+
+    Raises:
+        InputError: The entry is an error message of arXiv's.
+    """
+    if "/api/errors" in result.entry_id:
+        raise InputError(
+            f"arXiv does not understand the request: {_one_line(result.summary)[:200]}.",
+            "Check the id or the words of the query.",
+        )
+    found = _split_id(result.entry_id)
+    if found is None:
+        return None
+    return ArxivPaper(
+        arxiv_id=found[0],
+        version=found[1] or 1,
+        title=_one_line(result.title),
+        authors=tuple(_one_line(author.name) for author in result.authors),
+        abstract=_one_line(result.summary),
+        published=result.published,
+        updated=result.updated,
+        categories=tuple(result.categories),
+        doi=result.doi,
+        journal=result.journal_ref,
+    )

@@ -1,0 +1,1 @@
+"""What a learner knows, when to review it, and what to study next."""

@@ -1,0 +1,89 @@
+"""How likely a learner masters a topic: Bayesian knowledge tracing over the log of answers.
+
+Pure: no model, no database, no clock. After Corbett and Anderson, "Knowledge tracing" (1995), with
+three changes: answers may be partly right, a first estimate leans on the prerequisites, and what is
+learnt from an answer grows with its score, so that a wrong answer never raises an estimate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+MASTERED = 0.85
+READY = 0.6  # enough of a prerequisite to build on
+WEAK = 0.5  # below this, an attempted topic counts as failing
+
+LEARN = 0.12  # chance to learn from one right answer
+SLIP = 0.1  # chance of a wrong answer in spite of mastery
+# Chance of a right answer without mastery: four options, a number, prose, code.
+GUESS: Mapping[str, float] = {"choice": 0.25, "numeric": 0.05, "text": 0.15, "code": 0.03}
+
+_PRIOR = 0.15
+_PRIOR_FROM_PREREQUISITES = 0.35
+_FLOOR, _CEILING = 0.01, 0.99  # nothing is ever certain
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One graded answer.
+
+    Attributes:
+        score: 0 to 1.
+        confidence: 0 to 1; how far the grade can be trusted.
+    """
+
+    topic: str
+    kind: str
+    score: float
+    confidence: float = 1.0
+
+
+def update(estimate: float, kind: str, score: float, confidence: float = 1.0) -> float:
+    """The estimate after one more answer.
+
+    Args:
+        estimate: Chance of mastery before, 0 to 1.
+        kind: Kind of question; decides how easily it is guessed.
+        score: 0 to 1; between the two the posteriors of right and wrong are mixed.
+        confidence: A doubtful grade moves the estimate less.
+
+    Returns:
+        Chance of mastery after, 0.01 to 0.99.
+    """
+    guess = GUESS.get(kind, max(GUESS.values()))
+    right = estimate * (1 - SLIP) / (estimate * (1 - SLIP) + (1 - estimate) * guess)
+    wrong = estimate * SLIP / (estimate * SLIP + (1 - estimate) * (1 - guess))
+    seen = score * right + (1 - score) * wrong
+    believed = estimate + confidence * (seen - estimate)
+    learnt = believed + (1 - believed) * LEARN * score * confidence
+    return min(_CEILING, max(_FLOOR, learnt))
+
+
+def trace(
+    log: Iterable[Evidence], prerequisites: Mapping[str, Sequence[str]]
+) -> dict[str, float | None]:
+    """Replay a log of answers, oldest first.
+
+    Args:
+        prerequisites: The prerequisites of every topic; its keys are the topics known.
+
+    Returns:
+        The chance of mastery for every topic; None where there is no evidence. Evidence on unknown
+        topics is passed over.
+    """
+    estimates: dict[str, float | None] = dict.fromkeys(prerequisites)
+    for entry in log:
+        if entry.topic not in estimates:
+            continue
+        current = estimates[entry.topic]
+        if current is None:
+            current = prior([estimates.get(name) for name in prerequisites[entry.topic]])
+        estimates[entry.topic] = update(current, entry.kind, entry.score, entry.confidence)
+    return estimates
+
+
+def prior(prerequisites: Sequence[float | None]) -> float:
+    """The first estimate of a topic, from what is known of its prerequisites."""
+    known = [estimate for estimate in prerequisites if estimate is not None]
+    return _PRIOR + _PRIOR_FROM_PREREQUISITES * (sum(known) / len(known) if known else 0.0)

@@ -1,0 +1,146 @@
+"""What to study next, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from corpus.roadmap import Roadmap
+from tutor.learner.mastery import MASTERED, READY, WEAK
+from tutor.learner.schedule import Review
+
+Mastery = Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """The next step.
+
+    Attributes:
+        topic: None where nothing is left to do.
+        why: One or two sentences for the learner.
+        goal: The topic that waits for this one; None where the step serves itself.
+        blocked_by: What is missing for the goal, deepest first; the step's own topic is the first.
+    """
+
+    topic: str | None
+    title: str
+    why: str
+    kind: Literal["learn", "review"]
+    goal: str | None = None
+    blocked_by: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The step as JSON can hold it."""
+        return {**asdict(self), "blocked_by": list(self.blocked_by)}
+
+
+def next_step(roadmap: Roadmap, mastery: Mastery, due: Sequence[Review], now: datetime) -> Step:
+    """Choose what to study now.
+
+    In this order: what stands behind a failing topic, a review that is due, a topic under way, and
+    the next topic of the roadmap whose prerequisites are there.
+
+    Args:
+        mastery: Chance of mastery by topic; None or absent where nothing is known.
+        due: Reviews, most urgent first; those after `now` are passed over.
+    """
+    for topic in roadmap.topics():
+        estimate = mastery.get(topic.id)
+        if estimate is not None and estimate < WEAK:
+            return _repair(roadmap, mastery, topic.id)
+    for review in due:
+        if review.due <= now and _known(roadmap, review.topic):
+            title = roadmap.topic(review.topic).title
+            recall = f"{review.retrievability:.0%}"
+            why = f"“{title}” is due for review: your chance to recall it is down to {recall}."
+            return Step(review.topic, title, why, "review")
+    for topic in roadmap.topics():
+        estimate = mastery.get(topic.id)
+        if estimate is not None and estimate < MASTERED:
+            why = f"You are at {estimate:.0%} of “{topic.title}”; a few more answers settle it."
+            return Step(topic.id, topic.title, why, "learn")
+    for topic in roadmap.topics():
+        if mastery.get(topic.id) is None:
+            return _begin(roadmap, mastery, topic.id)
+    return Step(None, "", "You have mastered every topic of the roadmap.", "review")
+
+
+def progress_rows(
+    roadmap: Roadmap, mastery: Mastery, reviews: Sequence[Review] = ()
+) -> list[dict[str, Any]]:
+    """One row a topic in roadmap order: stage, topic, title, mastery, status, due (ISO or None).
+
+    Status is mastered, learning, weak, ready (its prerequisites are there) or locked.
+    """
+    due = {review.topic: review.due.isoformat() for review in reviews}
+    return [
+        {
+            "stage": stage.n,
+            "topic": topic.id,
+            "title": topic.title,
+            "mastery": mastery.get(topic.id),
+            "status": _status(roadmap, mastery, topic.id),
+            "due": due.get(topic.id),
+        }
+        for stage in roadmap.stages
+        for topic in stage.topics
+    ]
+
+
+def missing_prerequisites(roadmap: Roadmap, mastery: Mastery, topic_id: str) -> list[str]:
+    """The prerequisites of a topic, direct and indirect, that are not there yet, deepest first.
+
+    A prerequisite that is there vouches for what lies below it.
+    """
+    found: list[str] = []
+
+    def visit(name: str) -> None:
+        for prerequisite in roadmap.topic(name).prerequisites:
+            estimate = mastery.get(prerequisite)
+            if prerequisite not in found and (estimate is None or estimate < READY):
+                visit(prerequisite)
+                if prerequisite not in found:
+                    found.append(prerequisite)
+
+    visit(topic_id)
+    return found
+
+
+def _repair(roadmap: Roadmap, mastery: Mastery, failing: str) -> Step:
+    title = roadmap.topic(failing).title
+    missing = missing_prerequisites(roadmap, mastery, failing)
+    if not missing:
+        why = f"Your answers on “{title}” were mostly wrong. Read its lesson again, then practise."
+        return Step(failing, title, why, "learn")
+    first = missing[0]
+    below = roadmap.topic(first).title
+    state = "you have not studied yet" if mastery.get(first) is None else "is not firm yet"
+    why = f"“{title}” gives you trouble, and it builds on “{below}”, which {state}. Start there."
+    return Step(first, below, why, "learn", failing, tuple(missing))
+
+
+def _begin(roadmap: Roadmap, mastery: Mastery, topic_id: str) -> Step:
+    missing = missing_prerequisites(roadmap, mastery, topic_id)
+    first = roadmap.topic(missing[0] if missing else topic_id)
+    if not missing:
+        basis = "its prerequisites are there" if first.prerequisites else "it needs nothing before"
+        return Step(first.id, first.title, f"It is next on the roadmap, and {basis}.", "learn")
+    goal = roadmap.topic(topic_id).title
+    why = f"“{goal}” is next on the roadmap, and “{first.title}” comes before it."
+    return Step(first.id, first.title, why, "learn", topic_id, tuple(missing))
+
+
+def _status(roadmap: Roadmap, mastery: Mastery, topic_id: str) -> str:
+    estimate = mastery.get(topic_id)
+    if estimate is None:
+        return "locked" if missing_prerequisites(roadmap, mastery, topic_id) else "ready"
+    if estimate >= MASTERED:
+        return "mastered"
+    return "weak" if estimate < WEAK else "learning"
+
+
+def _known(roadmap: Roadmap, topic_id: str) -> bool:
+    return any(topic.id == topic_id for topic in roadmap.topics())

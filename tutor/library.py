@@ -1,0 +1,308 @@
+"""The library: the built-in corpus and the learner's documents, read, embedded and findable.
+
+`Library.retriever()` serves from the first second (BM25 over the built-in corpus) and becomes
+hybrid when the index is built. Reading a document and putting it into the index is resumable:
+content decides what is done already, and a manifest row is written last.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from corpus.papers import load_papers
+from tutor.errors import ModelError, NotFoundError, StoreError, TutorError
+from tutor.ingest.arxiv import parse_arxiv_id
+from tutor.ingest.chunk import chunk_document
+from tutor.ingest.corpus import corpus_documents
+from tutor.ingest.document import Chunk, Document, Section, list_documents
+from tutor.ingest.worker import parse_many
+from tutor.retrieve import Retriever, embedding_text
+from tutor.settings import Settings
+
+if TYPE_CHECKING:
+    from tutor.index import Index, IndexedDocument
+    from tutor.models.embed import Embedder
+
+logger = logging.getLogger(__name__)
+Progress = Callable[[str, float], None]
+EMBED_BATCH = 64  # chunks between two reports of progress
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What became of one file; fields as in the command line's contract."""
+
+    path: str
+    doc_id: str | None
+    pages: int
+    sections: int
+    chunks: int
+    status: Literal["added", "unchanged", "failed"]
+    error: str | None
+    title: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields of the command line's contract."""
+        return asdict(self)
+
+
+class Library:
+    """Documents by id, and the retriever over all of them.
+
+    Args:
+        settings: Where the index and the papers are kept.
+        embedder: Makes embeddings when first needed; raises ModelError where none can be had.
+    """
+
+    def __init__(self, settings: Settings, embedder: Callable[[], Embedder]) -> None:
+        self._settings = settings
+        self._load_embedder = embedder
+        self._lock = threading.RLock()  # guards the fields below; held for moments
+        self._writing = threading.RLock()  # one writer at a time; held while embedding
+        self._index: Index | None = None
+        self._retriever: Retriever | None = None
+        self._stamp: tuple[int, bool] | None = None
+        self.ready = False  # the built-in corpus is in the index
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def retriever(self) -> Retriever:
+        """Search over what is there now; never waits for a model or the index to be built."""
+        with self._lock:
+            if not self.ready:
+                if self._retriever is None:
+                    chunks = [chunk for _, chunks in corpus_documents() for chunk in chunks]
+                    self._retriever = Retriever(chunks)
+                return self._retriever
+            index = self._open()
+            stamp = (index.count(), True)
+            if stamp != self._stamp:  # another process may have added documents
+                self._retriever = Retriever(list(index.chunks()), index, self._load_embedder())
+                self._stamp = stamp
+            assert self._retriever is not None
+            return self._retriever
+
+    def documents(self) -> list[IndexedDocument]:
+        """What the learner added, by title; notes and lessons of the corpus are not listed."""
+        rows = self._open().documents().values()
+        return sorted((r for r in rows if r.source != "corpus"), key=lambda r: r.title.lower())
+
+    def known_arxiv_ids(self) -> frozenset[str]:
+        """arXiv ids that something is known about: a note, or the full text."""
+        with self._lock:
+            added = {r.arxiv_id for r in self.documents() if r.arxiv_id} if self.ready else set()
+        return frozenset(load_papers()) | added
+
+    def document(self, doc_id: str) -> Document:
+        """The parsed text of an added document.
+
+        Raises:
+            NotFoundError: No document has that id.
+        """
+        path = self._parsed_path(doc_id)
+        if not path.exists():
+            raise NotFoundError(
+                f"There is no document {doc_id} in the library.",
+                "'tutor papers list' shows what is there; 'tutor ingest FILE' adds one.",
+            )
+        return load_document(path)
+
+    def file_of(self, doc_id: str) -> Path | None:
+        """The stored original of an added document."""
+        found = sorted(self._settings.folder("papers").glob(_safe(doc_id) + ".original.*"))
+        return found[0] if found else None
+
+    # --- writing ------------------------------------------------------------------------------
+
+    def sync_corpus(self, progress: Progress | None = None) -> None:
+        """Bring lessons and paper notes into the index; only what changed is embedded.
+
+        Raises:
+            ModelError: No embedding model can be had.
+            StoreError: The index can't be written.
+        """
+        embedder = self._load_embedder()
+        with self._writing:
+            index = self._open()
+            present = index.documents()
+            wanted = list(corpus_documents())
+            todo = [
+                (document, chunks)
+                for document, chunks in wanted
+                if (row := present.get(document.doc_id)) is None
+                or (row.source == "corpus" and row.sha256 != document.sha256)
+            ]
+            total = sum(len(chunks) for _, chunks in todo) or 1
+            done = 0
+            for document, chunks in todo:
+                vectors = embedder.embed([embedding_text(chunk) for chunk in chunks])
+                index.add(document, chunks, vectors, "corpus")
+                done += len(chunks)
+                if progress:
+                    progress("Indexing lessons and notes", done / total)
+            names = {document.doc_id for document, _ in wanted}
+            for doc_id, row in present.items():
+                if row.source == "corpus" and doc_id not in names:
+                    index.remove(doc_id)
+            self.ready = True
+
+    def ingest(
+        self,
+        paths: Sequence[Path],
+        *,
+        jobs: int = 1,
+        progress: Progress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Iterator[Ingested]:
+        """Read files and folders and put them into the index, one result a file, as they finish.
+
+        A file that can't be read gives a result with status "failed"; the rest goes on.
+
+        Raises:
+            ModelError: No embedding model can be had.
+            InputError: A path does not exist.
+        """
+        files = list_documents(list(paths))
+        embedder = self._load_embedder()
+        for number, (path, outcome) in enumerate(parse_many(files, jobs=jobs, cancel=cancel)):
+            if progress:
+                progress(f"Reading {path.name}", number / len(files))
+            if isinstance(outcome, TutorError):
+                yield Ingested(str(path), None, 0, 0, 0, "failed", str(outcome))
+                continue
+            try:
+                yield self._store(path, outcome, embedder)
+            except TutorError as error:
+                yield Ingested(str(path), outcome.doc_id, 0, 0, 0, "failed", str(error))
+        if progress:
+            progress("Done", 1.0)
+
+    def _store(self, path: Path, document: Document, embedder: Embedder) -> Ingested:
+        with self._writing:
+            index = self._open()
+            row = index.documents().get(document.doc_id)
+            unchanged = row is not None and row.sha256 == document.sha256 and row.source != "corpus"
+            if row is None or not unchanged:
+                chunks = self._chunks(document)
+                if not chunks:
+                    error = f"{path.name} holds no text that can be searched."
+                    return Ingested(str(path), document.doc_id, 0, 0, 0, "failed", error)
+                vectors = embedder.embed([embedding_text(chunk) for chunk in chunks])
+                self._keep(path, document)
+                row = index.add(document, chunks, vectors, path.name)
+        status: Literal["added", "unchanged"] = "unchanged" if unchanged else "added"
+        return Ingested(
+            str(path), row.doc_id, row.pages, row.sections, row.chunks, status, None, row.title
+        )
+
+    def _chunks(self, document: Document) -> list[Chunk]:
+        """A document's chunks; a paper of the corpus keeps our note and its topics."""
+        paper = load_papers().get(document.arxiv_id or "")
+        if paper is None:
+            return chunk_document(document)
+        note = Section("Note", 1, None, f"{paper.note.text}\n\n{paper.why}")
+        titled = replace(document, title=paper.title, sections=(note, *document.sections))
+        return chunk_document(titled, topics=paper.topics)
+
+    def _keep(self, path: Path, document: Document) -> None:
+        """Store the original and its parsed form."""
+        folder = self._settings.folder("papers")
+        try:
+            original = folder / f"{_safe(document.doc_id)}.original{path.suffix.lower()}"
+            partial = original.with_name(original.name + ".partial")
+            shutil.copyfile(path, partial)
+            os.replace(partial, original)
+            save_document(document, self._parsed_path(document.doc_id))
+        except OSError as error:
+            raise StoreError(
+                f"{path.name} could not be stored in {folder}: {error.strerror or error}.",
+                "Free some disk space or set TUTOR_HOME to another folder.",
+            ) from error
+
+    def remove(self, name: str) -> str:
+        """Remove an added document by its id, arXiv id or file id; returns the document's id.
+
+        Raises:
+            NotFoundError: No added document has that name.
+        """
+        arxiv_id = parse_arxiv_id(name)
+        wanted = {name, f"arxiv:{arxiv_id}", f"file:{name}"}
+        with self._writing:
+            found = next((r.doc_id for r in self.documents() if r.doc_id in wanted), None)
+            if found is None:
+                raise NotFoundError(
+                    f"There is no document {name} in the library.",
+                    "'tutor papers list' shows what is there.",
+                )
+            self._open().remove(found)
+            self._parsed_path(found).unlink(missing_ok=True)
+            original = self.file_of(found)
+            if original is not None:
+                original.unlink(missing_ok=True)
+            if found.removeprefix("arxiv:") in load_papers():
+                self.sync_corpus()  # the note comes back
+            return found
+
+    def prepare(self, progress: Progress | None = None) -> bool:
+        """Make the index ready if an embedding model can be had; False means BM25 alone."""
+        if self.ready:
+            return True
+        try:
+            self.sync_corpus(progress)
+        except ModelError as error:
+            logger.warning("No embeddings: %s", error)
+            return False
+        return True
+
+    def _open(self) -> Index:
+        with self._lock:
+            if self._index is None:
+                from tutor.index import Index
+                from tutor.models.embed import embedding_name
+
+                self._index = Index(self._settings, embedding_name())
+            return self._index
+
+    def _parsed_path(self, doc_id: str) -> Path:
+        return self._settings.folder("papers") / f"{_safe(doc_id)}.json"
+
+
+def _safe(doc_id: str) -> str:
+    """A document's id as a file name; ids never decide on a folder."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", doc_id).lstrip(".")[:80]
+
+
+def save_document(document: Document, path: Path) -> None:
+    """Write a parsed document as JSON, all or nothing."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(asdict(document)), "utf-8")
+    os.replace(partial, path)
+
+
+def load_document(path: Path) -> Document:
+    """Read what `save_document` wrote.
+
+    Raises:
+        StoreError: The file is damaged.
+    """
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        sections = tuple(
+            Section(**{**s, "parts": tuple((page, text) for page, text in s["parts"])})
+            for s in data.pop("sections")
+        )
+        lists = {name: tuple(data.pop(name)) for name in ("authors", "references", "page_texts")}
+        return Document(sections=sections, **lists, **data)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"The stored document {path.name} is damaged.", "Remove the paper and add it again."
+        ) from error

@@ -1,0 +1,350 @@
+"""What a message names: stage, topic, paper, number of questions and so on, found by matching."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from corpus.loading import load_yaml
+from corpus.papers import load_papers
+from corpus.roadmap import load_roadmap
+
+# Everything below reads at most this much: what somebody wants stands at the start or the end.
+HEAD, TAIL = 700, 300
+
+NUMBER_WORDS = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
+    "nine": 9, "ten": 10, "twelve": 12, "fifteen": 15, "twenty": 20, "a couple of": 2,
+    "a couple": 2, "a few": 3, "half a dozen": 6, "a dozen": 12,
+}  # fmt: skip
+ORDINALS = {
+    "first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4,
+    "fifth": 5, "5th": 5, "sixth": 6, "6th": 6, "seventh": 7, "7th": 7, "last": 7, "final": 7,
+}  # fmt: skip
+_NUMBERS = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
+ARXIV_ID = re.compile(
+    r"(?:arxiv\.org/(?:abs|pdf|html)/|ar5iv\.org/abs/|arxiv\s*:?\s*|(?<![\w.,/-]))"
+    r"(\d{2}(?:0[1-9]|1[0-2])\.\d{4,5})(?:v\d+)?(?:\.pdf)?(?![\w%-]|[.,]\d)",
+    re.IGNORECASE,
+)
+_STAGE = re.compile(
+    r"\bst(?:age|ufe)s?\s*(?:#|no\.?|number)?\s*([1-7])\b(?!\.\d)|\b(?:étape|etapa)\s*([1-7])\b"
+)
+_STAGE_WORD = re.compile(r"\bstage\s+(one|two|three|four|five|six|seven)\b")
+_STAGE_ORDINAL = re.compile(rf"\b({'|'.join(ORDINALS)})\s+stage\b")
+_MODULE = re.compile(r"\b(?:module|section|unit|part|chapter)\s*#?\s*([1-7]\.[1-9])\b")
+_BARE_MODULE = re.compile(r"(?<![\d.$€£])([1-7]\.[1-9])(?![\d.%]|\s*(?:gb|mb|kg|m|b|million|k)\b)")
+_ITEMS = (
+    r"(?:questions?|qs|exercises?|problems?|items?|tasks?|quiz(?:zes)?|mcqs?|flashcards?|choice"
+    r"|ones?|examples?|fragen|aufgaben|preguntas|ejercicios|exercices|calculations?)"
+)
+_N = re.compile(
+    rf"(?<![\w.])(\d{{1,3}}|{_NUMBERS})\s+(?:[\w-]+\s+){{0,3}}?{_ITEMS}\b(?!\s*\d)"
+    rf"|\b(?:x|times)\s*(\d{{1,2}})\b|(?<![\w.])(\d{{1,2}})\s*x\b",
+)
+_N_OF_THEM = re.compile(rf"\b(\d{{1,2}}|{_NUMBERS})\s+of\s+(?:them|those|these)\b")
+_KINDS = (
+    ("choice", r"multiple[- ]?choice|mcqs?|choice questions?|true[ /-]*(?:or|and)?[ /-]*false"),
+    ("numeric", r"numeric(?:al)?|calculations?|compute|computational|calculate|number questions?"),
+    ("code", r"coding|code|programming|implement\w*"),
+    ("text", r"open(?:[- ]ended)?|short[- ](?:answer|text)|free[- ]text|written|essay|in words"),
+)  # fmt: skip
+_SOCRATIC = re.compile(
+    r"\bsocratic|\b(?:guide|lead|nudge) me\b(?! on what)|guiding questions|"
+    r"without (?:giving|telling|revealing|spoiling)|don'?t (?:just )?(?:give|tell|reveal)|"
+    r"let me (?:find|figure|work) (?:it )?out|so that i (?:find|figure|work) it out|"
+    r"by asking me|ask me questions (?:until|so)|make me think"
+)
+_DAYS = re.compile(
+    r"\b(?:last|past|previous|in the|within)\s+(?:(\d{1,3})|(a|two|three|four|couple of|few))?\s*"
+    r"(day|week|month|year)s?\b"
+)
+_DAYS_NAMED = (
+    (r"\btoday(?:'s)?\b|\blast 24 hours", 1),
+    (r"\byesterday", 2),
+    (r"\b(?:this|the) week(?:'s)?\b|\bweekly\b", 7),
+    (r"\bthis month(?:'s)?\b", 30),
+    (r"\bthis year(?:'s)?\b", 365),
+)
+_UNIT_DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
+_PAPER_WORD = re.compile(
+    r"\b(?:papers?|articles?|arxiv|preprints?|publications?|study|report|paper'?s|paper by)\b"
+)
+_SUBMIT = re.compile(
+    r"^\W*(?:(?:ok(?:ay)?|so|well|hmm+|um+|uh+|right|alright|sure|yes|hi|hello)\b[\s,.:!-]*)*"
+    r"(?:(?:i(?:'m| am)? (?:think|guess|believe|reckon|say|suppose|pretty sure|fairly sure"
+    r"|submitting)"
+    r"|i'?d (?:say|go with|pick|choose)|i(?:'ll| will)? (?:go with|pick|choose|go for)"
+    r"|i'?m (?:going with|going for)|going with|my guess would be)\b(?: that)?[\s,:]*)?"
+    r"(?:(?:here'?s |here is )?(?:my |the |so my )?(?:final |correct |right )?"
+    r"(?:answer|attempt|solution|guess|try|submission|response)(?:\s+(?:to|for) (?:the |this )?"
+    r"(?:question|it|q)(?:\s*\d+)?)?\s*(?:is|would be|should be|=|:|-|will be)?(?: that)?"
+    r"[\s:,-]+)?",
+    re.IGNORECASE,
+)
+_QUERY_LEAD = re.compile(
+    r".*?\b(?:papers?|articles?|works?|research|literature|publications?|preprints?|studies|study"
+    r"|surveys?|references|reading(?: list)?|sources|bibliography|stuff|something|anything"
+    r"|published|new|newest|recent|latest)\b"
+    r"(?:\s+(?:out there|available|published|written|that (?:deal|talk|compare)s?"
+    r"|worth reading))?\s*"
+    r"(?:on|about|for|regarding|related to|concerning|dealing with|covering|around|in|of|into|that"
+    r"|which|by|from|to read (?:on|about)|like|similar to|sobre|sur|zu|über)\s+",
+    re.IGNORECASE | re.DOTALL,
+)
+_QUERY_VERB = re.compile(
+    r"^\W*(?:(?:can|could|would|will) you |please |pls |hey |i want to |i'd like to |i need "
+    r"|help me )*"
+    r"(?:find|search|look|recommend|suggest|show|get|list|give|fetch|fnd|read|know|tell)\w*"
+    r"(?:\s+(?:me|up|for|on|in|at|arxiv|out|some|any|the|a|an|have|about|more|new|recent|latest"
+    r"|papers?|articles?))*\s+",
+    re.IGNORECASE,
+)
+_QUERY_TAIL = re.compile(
+    r"(?:[\s,.!?]|\b(?:please|pls|plz|thanks|thank you|for me|papers?|on arxiv|from arxiv|articles?"
+    r"|which publications|this (?:week|month|year)|today|yesterday|lately|recently"
+    r"|(?:from|in|of) the (?:last|past) (?:\d+ |few |two |three )?(?:day|week|month|year)s?)\b)+$",
+    re.IGNORECASE,
+)
+
+
+_NO_QUERY = re.compile(
+    r"(?:(?:show|give|me|more|newer|new|older|another|other|others|next|one|ones|some|any|anything"
+    r"|papers?|related|please|there|are|of|them|these|those|this|that|find|search)\b|\W)+"
+)
+
+
+def clip(text: str) -> str:
+    """The start and the end of a long text."""
+    return text if len(text) <= HEAD + TAIL else f"{text[:HEAD]} {text[-TAIL:]}"
+
+
+def normalize(text: str) -> str:
+    """Lower-case, clipped, on one line, common words and terms spelt right."""
+    low = clip(text).lower().replace("’", "'")
+    low = re.sub(r"([a-z])\1{2,}", r"\1\1", re.sub(r"\s+", " ", low)).strip()
+    return re.sub(r"[a-z]{4,}", lambda match: _correct(match[0]), low)
+
+
+@cache
+def terms() -> dict[str, Any]:
+    """The tables of router_terms.yaml."""
+    data: dict[str, Any] = load_yaml(Path(__file__).with_name("router_terms.yaml"))
+    return data
+
+
+def _pattern(names: Iterable[str]) -> re.Pattern[str]:
+    ordered = sorted({re.escape(name) for name in names}, key=len, reverse=True)
+    return re.compile(rf"(?<![\w-])({'|'.join(ordered)})(?:s|es|'s)?(?![\w-])")
+
+
+def _plain(title: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"\(.*?\)|[:,]", " ", title.lower())).strip()
+
+
+@cache
+def _topic_names() -> dict[str, str]:
+    """Topic id by lower-case name: ids, titles, parts of titles, aliases."""
+    names: dict[str, str] = {}
+    for topic in load_roadmap().topics():
+        names[topic.id.replace("-", " ")] = topic.id
+        names[_plain(topic.title)] = topic.id
+    for topic_id, aliases in terms()["topics"].items():
+        names.update(dict.fromkeys(aliases, topic_id))
+    return names
+
+
+@cache
+def _topic_pattern() -> re.Pattern[str]:
+    return _pattern([*_topic_names(), *(topic.id for topic in load_roadmap().topics())])
+
+
+@cache
+def _field_pattern() -> re.Pattern[str]:
+    nicknames = (name for names in terms()["papers"].values() for name in names)
+    ordinary = set(terms()["ordinary"])
+    return _pattern(
+        [*_topic_names(), *terms()["field"], *(n for n in nicknames if n not in ordinary)]
+    )
+
+
+@cache
+def _paper_names() -> dict[str, str]:
+    """arXiv id by lower-case nickname or title (also the part before its colon)."""
+    names: dict[str, str] = {}
+    for paper in load_papers().values():
+        names[_plain(paper.title)] = paper.id
+    for paper_id, nicknames in terms()["papers"].items():
+        names.update(dict.fromkeys(nicknames, paper_id))
+    return names
+
+
+@cache
+def _lexicon() -> tuple[frozenset[str], tuple[str, ...]]:
+    """Words known to be right, and words that a slip of the finger is mended to."""
+    notes = (f"{paper.title} {paper.why} {paper.note.text}" for paper in load_papers().values())
+    topics = (f"{topic.title} {' '.join(topic.objectives)}" for topic in load_roadmap().topics())
+    known = set(re.findall(r"[a-z]{4,}", " ".join([*notes, *topics]).lower()))
+    commands = terms()["commands"]
+    names = {name for name in (*_topic_names(), *terms()["field"]) if name.isalpha()}
+    known.update(terms()["words"], commands, names, *(name.split() for name in _topic_names()))
+    return frozenset(known), (*commands, *(name for name in names if len(name) >= 7))
+
+
+@lru_cache(maxsize=8192)
+def _correct(word: str) -> str:
+    """The command or term that a word misspells, else the word."""
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
+    known, targets = _lexicon()
+    if word in known or word.rstrip("s") in known or len(word) > 20:
+        return word
+    allowed = 1 if len(word) < 8 else 2
+    found = process.extractOne(word, targets, scorer=OSA.distance, score_cutoff=allowed)
+    return found[0] if found and found[0][0] == word[0] else word
+
+
+def mask_terms(text: str) -> str:
+    """Lower-case text in which every word of the field reads `xterm`."""
+    return _field_pattern().sub(" xterm ", text)
+
+
+def count_terms(text: str) -> int:
+    """How many words of the field a lower-case text holds."""
+    return len(_field_pattern().findall(text))
+
+
+@lru_cache(maxsize=2048)
+def find_topic(text: str) -> str | None:
+    """The roadmap topic that a lower-case text names; the longest name wins, then the first."""
+    matches = list(_topic_pattern().finditer(text))
+    if not matches:
+        return None
+    names = _topic_names()
+    best = max(matches, key=lambda match: (len(match[1]), -match.start()))[1]
+    return names.get(best, best)
+
+
+@lru_cache(maxsize=2048)
+def find_paper(text: str) -> str | None:
+    """The known paper that a lower-case text names by title or nickname, also misspelt."""
+    from rapidfuzz import fuzz
+
+    plain = _plain(text)
+    named = bool(_PAPER_WORD.search(plain))
+    ordinary = set(terms()["ordinary"])
+    best: tuple[int, str] | None = None
+    for name, paper_id in _paper_names().items():
+        if name in plain and re.search(rf"(?<![\w-]){re.escape(name)}s?(?![\w-])", plain):
+            if name in ordinary and not named:
+                continue
+            if best is None or len(name) > best[0]:
+                best = (len(name), paper_id)
+    if best:
+        return best[1]
+    scored = [
+        (fuzz.partial_ratio(_plain(paper.title), plain), paper.id)
+        for paper in load_papers().values()
+        if len(plain) >= 0.8 * len(paper.title) and len(paper.title) >= 12
+    ]
+    score, paper_id = max(scored, default=(0.0, ""))
+    return paper_id if score >= 86 else None
+
+
+def find_module(text: str) -> str | None:
+    """The module that a lower-case text names, such as "3.1"."""
+    match = _MODULE.search(text)
+    return match[1] if match else None
+
+
+def is_guided(text: str) -> bool:
+    """Whether a lower-case text asks to be led to the answer by questions."""
+    return bool(_SOCRATIC.search(text))
+
+
+def find_stage(text: str) -> int | None:
+    """The stage that a lower-case text names by digit, word or ordinal."""
+    if match := _STAGE.search(text):
+        return int(match[1] or match[2])
+    if match := _STAGE_WORD.search(text):
+        return NUMBER_WORDS[match[1]]
+    if match := _STAGE_ORDINAL.search(text):
+        return ORDINALS[match[1]]
+    return None
+
+
+def _find_n(text: str) -> int | None:
+    match = _N.search(text) or _N_OF_THEM.search(text)
+    found = next((group for group in match.groups() if group), None) if match else None
+    if found is None:
+        return None
+    n = int(found) if found.isdigit() else NUMBER_WORDS[found]
+    return n if 1 <= n <= 100 else None
+
+
+def _find_days(text: str) -> int | None:
+    if match := _DAYS.search(text):
+        words = {"a": 1, "two": 2, "three": 3, "four": 4, "couple of": 2, "few": 3}
+        count = int(match[1]) if match[1] else words.get(match[2] or "a", 1)
+        return count * _UNIT_DAYS[match[3]] or None
+    return next((days for pattern, days in _DAYS_NAMED if re.search(pattern, text)), None)
+
+
+def strip_answer(text: str) -> str:
+    """The submitted text without "my answer is" and the like."""
+    bare = _SUBMIT.sub("", text.strip(), count=1).strip()
+    bare = re.sub(r"[\s,]+i (?:think|guess|believe|suppose)\W*$", "", bare, flags=re.IGNORECASE)
+    return bare or text.strip()
+
+
+def strip_query(text: str) -> str:
+    """The subject of a search for papers."""
+    query = text.strip()
+    lead = _QUERY_LEAD.match(query)
+    query = query[lead.end() :] if lead else _QUERY_VERB.sub("", query, count=1)
+    query = _QUERY_TAIL.sub("", query).strip(" \t\n\"'“”")
+    return query or text.strip()
+
+
+def find_slots(text: str, intent: str) -> dict[str, Any]:
+    """Everything that a message names, as far as `intent` has a use for it."""
+    if intent == "answer_submission":
+        return {"answer": strip_answer(text)}
+    if intent in ("smalltalk", "out_of_scope"):
+        return {}
+    text = clip(text)
+    low = normalize(text)
+    slots: dict[str, Any] = {}
+    arxiv = ARXIV_ID.search(low)
+    rest = ARXIV_ID.sub(" ", low)
+    module = _MODULE.search(rest) or (None if intent == "explain" else _BARE_MODULE.search(rest))
+    found: Mapping[str, Any] = {
+        "stage": find_stage(rest),
+        "module": module[1] if module else None,
+        "topic": find_topic(rest),
+        "arxiv_id": arxiv[1] if arxiv else None,
+        "paper": None if arxiv else find_paper(rest),
+        "mode": "socratic" if intent in ("explain", "hint") and is_guided(low) else None,
+    }
+    slots.update({name: value for name, value in found.items() if value is not None})
+    if slots.get("paper") and intent in ("quiz", "code_exercise", "plan_next", "find_papers"):
+        # "Quiz me on BERT" means the topic; only "… on the BERT paper" means the paper.
+        if not _PAPER_WORD.search(rest) and slots.get("topic"):
+            del slots["paper"]
+    if intent == "quiz":
+        if (n := _find_n(rest)) is not None:
+            slots["n"] = n
+        kind = next((name for name, p in _KINDS if re.search(rf"\b(?:{p})\b", low)), None)
+        if kind:
+            slots["kind"] = kind
+    if intent == "find_papers":
+        query = strip_query(text)
+        if not _NO_QUERY.fullmatch(query.lower()):
+            slots["query"] = query
+        if (days := _find_days(low)) is not None:
+            slots["days"] = days
+    return slots

@@ -1,0 +1,125 @@
+"""The Chat tab: messages stream in; a PDF can be dropped; sessions are found again."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from tutor.agent import Agent
+from tutor.app import Tutor
+from tutor.events import Step, Token
+from tutor.sanitize import safe_markdown
+from tutor.ui.render import LATEX, message
+
+WELCOME = (
+    "### Ask about anything on the road to large language models\n"
+    "Answers come from lessons and papers, and every sentence shows its source. "
+    "Drop a PDF to have it summarized."
+)
+EXAMPLES = (
+    "Why are attention scores divided by the square root of the key size?",
+    "Summarize Attention Is All You Need",
+    "Quiz me on stage 2",
+)
+
+
+def new_session() -> str:
+    """An id for a new conversation."""
+    return uuid.uuid4().hex[:12]
+
+
+def build_chat(
+    blocks: gr.Blocks, tutor: Tutor, agent: Agent, learner: Any, session: gr.BrowserState
+) -> gr.State:
+    """Lay out the tab and wire it; returns the state by which other tabs send a message."""
+    with gr.Row(elem_id="chat-bar"):
+        picker = gr.Dropdown(
+            [], label="Sessions", elem_id="sessions", scale=4, interactive=True, filterable=False
+        )
+        fresh = gr.Button("New session", elem_id="new-session", scale=1, min_width=120)
+    chatbot = gr.Chatbot(
+        elem_id="chat", label="Conversation", latex_delimiters=LATEX, height="64vh", layout="panel",
+        placeholder=WELCOME, buttons=["copy"], examples=[{"text": text} for text in EXAMPLES],
+    )  # fmt: skip
+    box = gr.MultimodalTextbox(
+        elem_id="message", label="Your message", show_label=False, file_types=[".pdf"],
+        file_count="single", sources=["upload"], max_plain_text_length=20_000, autofocus=True,
+        placeholder="Ask, drop a PDF, or say “quiz me on stage 3”", stop_btn=True,
+    )  # fmt: skip
+    relay = gr.State({})
+
+    def send(
+        given: dict[str, Any], history: list[Any], sid: str, request: gr.Request
+    ) -> Iterator[Any]:
+        text = str(given.get("text") or "").strip()
+        files = given.get("files") or []
+        if not text and not files:
+            yield history, gr.skip(), sid
+            return
+        sid = sid or new_session()
+        pdf = Path(files[0]) if files else None
+        shown = safe_markdown(f"{text}\n\n📎 {pdf.name}".strip() if pdf else text)
+        history = [*history, {"role": "user", "content": shown}]
+        draft = ""
+        yield [*history, _waiting("Thinking")], gr.update(value=None), sid
+        for event in agent.chat(text, sid, learner=learner(request), pdf=pdf):
+            if isinstance(event, Token):
+                draft += event.text
+                yield (
+                    [*history, {"role": "assistant", "content": safe_markdown(draft)}],
+                    gr.skip(),
+                    sid,
+                )
+            elif isinstance(event, Step):
+                done = "" if event.fraction is None else f" {event.fraction:.0%}"
+                yield [*history, _waiting(event.text + done)], gr.skip(), sid
+            else:
+                history = [*history, message(event)]
+        yield history, gr.skip(), sid
+
+    def send_relayed(
+        given: dict[str, str], history: list[Any], sid: str, request: gr.Request
+    ) -> Iterator[Any]:
+        yield from send(given, history, sid, request)
+
+    def choices(sid: str, request: gr.Request) -> Any:
+        rows = tutor.store.sessions(learner(request))
+        listed = [(row["title"] or row["id"], row["id"]) for row in rows]
+        return gr.update(choices=listed, value=sid if any(sid == i for _, i in listed) else None)
+
+    def opened(sid: str) -> list[Any]:
+        return [message(turn) for turn in agent.turns(sid)] if sid else []
+
+    def start_new() -> tuple[Any, str, None]:
+        return [], new_session(), None
+
+    outputs = [chatbot, box, session]
+    sending = box.submit(send, [box, chatbot, session], outputs, concurrency_limit=8)
+    sending.then(choices, session, picker, show_progress="hidden")
+    chatbot.example_select(_chosen, None, relay, show_progress="hidden")
+    relayed = relay.change(send_relayed, [relay, chatbot, session], outputs, concurrency_limit=8)
+    relayed.then(choices, session, picker, show_progress="hidden")
+    box.stop(agent.cancel, session, None, cancels=[sending, relayed])
+    fresh.click(start_new, None, [chatbot, session, picker], show_progress="hidden")
+    picker.input(lambda sid: (opened(sid), sid), picker, [chatbot, session], show_progress="hidden")
+    gr.on([blocks.load], lambda sid: opened(sid), session, chatbot, show_progress="hidden").then(
+        choices, session, picker, show_progress="hidden"
+    )
+    return relay
+
+
+def relayed_message(text: str) -> dict[str, str]:
+    """A message from another tab; the nonce makes the same text count as a new one."""
+    return {"text": text, "nonce": uuid.uuid4().hex}
+
+
+def _chosen(event: gr.SelectData) -> dict[str, str]:
+    return relayed_message(str(event.value["text"]))
+
+
+def _waiting(text: str) -> dict[str, Any]:
+    return {"role": "assistant", "content": f"*{safe_markdown(text)} …*"}

@@ -1,0 +1,68 @@
+"""The Status tab and the status line: what is ready, and what is being done about the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from tutor.app import Tutor
+from tutor.replies import progress_markdown
+
+STATES = {
+    "ready": "🟢",
+    "starting": "🟡",
+    "preparing": "🟡",
+    "failed": "🔴",
+    "stopped": "⚪",
+    "off": "⚪",
+}
+
+
+def status_line(tutor: Tutor) -> str:
+    """One line: the model, and the index."""
+    status = tutor.status()
+    mark = STATES.get(status["model_state"], "⚪")
+    if status["model_state"] == "ready":
+        model = f"{mark} {status['model']} is ready"
+    elif status["model_state"] == "off":
+        model = f"{mark} No model: answers are quoted from the sources"
+    else:
+        fraction = status["model_fraction"]
+        share = "" if fraction is None else f" {fraction:.0%}"
+        model = f"{mark} {status['model_detail']}{share}; until then answers are quoted"
+    index = "search ready" if status["index_ready"] else "index being built (search by words works)"
+    return f"{model} · {index}"
+
+
+def build_status(tutor: Tutor, learner: Any) -> gr.Tab:
+    """Lay out the tab and wire it."""
+    with gr.Tab("Status", id="status") as tab:
+        details = gr.Markdown(elem_id="status-details")
+        gr.Markdown("### Your progress")
+        rows = gr.Markdown(elem_id="progress")
+        refresh = gr.Button("Refresh", elem_id="status-refresh")
+
+    def show(request: gr.Request) -> tuple[str, str]:
+        return details_markdown(tutor), progress_markdown(tutor.progress(learner(request)))
+
+    tab.select(show, None, [details, rows], show_progress="hidden")
+    refresh.click(show, None, [details, rows], show_progress="hidden")
+    return tab
+
+
+def details_markdown(tutor: Tutor) -> str:
+    """Each part and its state, as a table."""
+    status = tutor.status()
+    rows = [
+        ("Language model", status["model"] or status["model_state"]),
+        ("Model server", status["model_detail"] or status["model_state"]),
+        (
+            "Search",
+            "words and meaning" if status["embeddings"] and status["index_ready"] else "words",
+        ),
+        ("Index", "ready" if status["index_ready"] else "being built"),
+        ("Data", str(tutor.settings.home)),
+        ("Logs", str(tutor.settings.home / "logs")),
+    ]
+    return "### Parts\n| Part | State |\n|---|---|\n" + "\n".join(f"| {a} | {b} |" for a, b in rows)
