@@ -71,7 +71,7 @@ def check_lesson(lesson: Lesson, run: bool = True) -> Iterator[str]:
     for code, output in blocks if run else ():
         printed = run_block(code)
         if printed.strip() != output.strip():
-            yield f"the worked example prints {printed.strip()[:200]!r}, not {output.strip()[:200]!r}"
+            yield f"the worked example prints {printed.strip()[:200]!r} instead of its output block"
 
 
 def evaluate(expression: str) -> float:

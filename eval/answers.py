@@ -19,10 +19,16 @@ def run(context: Context) -> TaskResult:
     answers = [(q, _answer(context, q["question"])) for q in asked]
     refusals = [(q, _answer(context, q["question"])) for q in outside]
     details = [
-        {"question": q["question"], "mode": a.mode, "refused": a.refused, "answer": a.answer,
-         "reason": a.reason, "timings_ms": a.timings_ms}
+        {
+            "question": q["question"],
+            "mode": a.mode,
+            "refused": a.refused,
+            "answer": a.answer,
+            "reason": a.reason,
+            "timings_ms": a.timings_ms,
+        }
         for q, a in answers + refusals
-    ]  # fmt: skip
+    ]
     known = {f"{c.doc_id}#{c.id}": c for c in tutor.library.retriever().chunks}
     cited = [c for _, a in answers for c in a.citations]
     valid = [c for c in cited if c.key in known and _folded(c.quote) in _folded(known[c.key].text)]
@@ -34,20 +40,43 @@ def run(context: Context) -> TaskResult:
     facts = [(q, a) for q, a in answers if q.get("facts")]
     found = [_fact_recall(q["facts"], a.answer) for q, a in facts]
     by_model = [a for _, a in answers if a.mode == "model"]
-    return TaskResult("answers", (
-        Metric("citations that name a retrieved passage and quote it", _share(len(valid), len(cited)),
-               must=1.0, note=f"{len(cited)} citations"),
-        Metric("sentences supported", _share(sum(s.supported for s in sentences), len(sentences)),
-               note=f"{len(sentences)} sentences"),
-        Metric("answers that cite the right topic", _share(sum(right_topic), len(right_topic))),
-        Metric("key facts in the answer", _share(sum(found), len(found)), note=f"{len(found)} answers"),
-        Metric("answers in the model's words", _share(len(by_model), len(answers)),
-               note="the others were quoted: their draft did not hold"),
-        Metric("answerable questions refused", _share(sum(a.refused for _, a in answers), len(answers))),
-        Metric("unanswerable questions refused",
-               _share(sum(a.refused for _, a in refusals), len(refusals)),
-               note=f"{len(refusals)} questions"),
-    ), details=details)  # fmt: skip
+    return TaskResult(
+        "answers",
+        (
+            Metric(
+                "citations that name a retrieved passage and quote it",
+                _share(len(valid), len(cited)),
+                must=1.0,
+                note=f"{len(cited)} citations",
+            ),
+            Metric(
+                "sentences supported",
+                _share(sum(s.supported for s in sentences), len(sentences)),
+                note=f"{len(sentences)} sentences",
+            ),
+            Metric("answers that cite the right topic", _share(sum(right_topic), len(right_topic))),
+            Metric(
+                "key facts in the answer",
+                _share(sum(found), len(found)),
+                note=f"{len(found)} answers",
+            ),
+            Metric(
+                "answers in the model's words",
+                _share(len(by_model), len(answers)),
+                note="the others were quoted: their draft did not hold",
+            ),
+            Metric(
+                "answerable questions refused",
+                _share(sum(a.refused for _, a in answers), len(answers)),
+            ),
+            Metric(
+                "unanswerable questions refused",
+                _share(sum(a.refused for _, a in refusals), len(refusals)),
+                note=f"{len(refusals)} questions",
+            ),
+        ),
+        details=details,
+    )
 
 
 def _answer(context: Context, question: str) -> Answer:

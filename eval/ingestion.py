@@ -38,11 +38,20 @@ def run(context: Context) -> TaskResult:
     chunks = sum(len(chunk_document(parse(path))) for path in files)
     parsing = time.perf_counter() - parsing
     pages = sum(r.pages for r in results)
-    return TaskResult("ingestion", (
-        Metric("pages ingested a second", pages / ours, "/s", pages / bare, "bare pypdf + embedding",
-               note=f"{len(files)} papers, {pages} pages, {chunks} passages"),
-        Metric("share of the time spent on parsing", parsing / ours),
-    ))  # fmt: skip
+    return TaskResult(
+        "ingestion",
+        (
+            Metric(
+                "pages ingested a second",
+                pages / ours,
+                "/s",
+                pages / bare,
+                "bare pypdf + embedding",
+                note=f"{len(files)} papers, {pages} pages, {chunks} passages",
+            ),
+            Metric("share of the time spent on parsing", parsing / ours),
+        ),
+    )
 
 
 def _bare_text(path: Path) -> str:

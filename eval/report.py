@@ -128,7 +128,10 @@ def _commit() -> str:
     try:
         return subprocess.run(
             ["git", "describe", "--always", "--dirty"],
-            capture_output=True, text=True, check=True, cwd=Path(__file__).parent,
-        ).stdout.strip()  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parent,
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 
 from eval.report import Context, Metric, TaskResult, read_lines
-from tutor.retrieve import Retriever
+from tutor.retrieve import Passage, Retriever
 
 
 def run(context: Context) -> TaskResult:
@@ -23,23 +24,43 @@ def run(context: Context) -> TaskResult:
             rank = _rank(retriever, found.passages, question["topic"])
             ranks.append(rank)
             if name == "hybrid" and rank != 1:
-                details.append({"question": question["question"], "topic": question["topic"],
-                                "rank": rank, "found": [p.key for p in found.passages]})  # fmt: skip
+                details.append(
+                    {
+                        "question": question["question"],
+                        "topic": question["topic"],
+                        "rank": rank,
+                        "found": [p.key for p in found.passages],
+                    }
+                )
         rates[name] = (
             sum(r == 1 for r in ranks) / len(ranks),
             sum(r is not None for r in ranks) / len(ranks),
             median(times),
         )
     base = "BM25 alone"
-    return TaskResult("retrieval", (
-        Metric("right topic first", rates["hybrid"][0], "", rates["words"][0], base,
-               note=f"{len(questions)} questions"),
-        Metric("right topic in the first five", rates["hybrid"][1], "", rates["words"][1], base),
-        Metric("time of a query", rates["hybrid"][2], " ms", rates["words"][2], base, note="median"),
-    ), details=details)  # fmt: skip
+    return TaskResult(
+        "retrieval",
+        (
+            Metric(
+                "right topic first",
+                rates["hybrid"][0],
+                "",
+                rates["words"][0],
+                base,
+                note=f"{len(questions)} questions",
+            ),
+            Metric(
+                "right topic in the first five", rates["hybrid"][1], "", rates["words"][1], base
+            ),
+            Metric(
+                "time of a query", rates["hybrid"][2], " ms", rates["words"][2], base, note="median"
+            ),
+        ),
+        details=details,
+    )
 
 
-def _rank(retriever: Retriever, passages: tuple, topic: str) -> int | None:  # type: ignore[type-arg]
+def _rank(retriever: Retriever, passages: Sequence[Passage], topic: str) -> int | None:
     topics = {f"{chunk.doc_id}#{chunk.id}": chunk.topics for chunk in retriever.chunks}
     for rank, passage in enumerate(passages, start=1):
         if topic in topics[passage.key]:

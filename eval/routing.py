@@ -27,8 +27,18 @@ def run(context: Context) -> TaskResult:
                 details.append({"router": name, **line, "routed": routed.intent})
         accuracy[name] = right / len(lines)
     best = accuracy.get("embeddings")
-    return TaskResult("routing", (
-        Metric("intents recognised", best, "", accuracy["words"], "words alone",
-               note=f"{len(lines)} messages"),
-        Metric("time of a message", median(times), " ms", note="median"),
-    ), details=details)  # fmt: skip
+    return TaskResult(
+        "routing",
+        (
+            Metric(
+                "intents recognised",
+                best,
+                "",
+                accuracy["words"],
+                "words alone",
+                note=f"{len(lines)} messages",
+            ),
+            Metric("time of a message", median(times), " ms", note="median"),
+        ),
+        details=details,
+    )

@@ -20,7 +20,10 @@ def run(context: Context) -> TaskResult:
         return TaskResult("speed", (), skipped="no language model is running")
     rows = [q for q in read_lines("questions.jsonl") if q["split"] == "test" and q["topic"]]
     rows = rows[:: max(1, len(rows) // SAMPLE)][: SAMPLE if context.quick else 3 * SAMPLE]
-    first, whole, bare_first, bare_whole = [], [], [], []
+    first: list[float] = []
+    whole: list[float] = []
+    bare_first: list[float] = []
+    bare_whole: list[float] = []
     for row in rows:
         prompt = _prompt(context, row["question"])
         # Each prompt goes to the server twice, in turn first, so that neither side owns its cache.
@@ -36,12 +39,27 @@ def run(context: Context) -> TaskResult:
         whole.append((time.perf_counter() - started) * 1e3)
         if tutor_goes_first:
             _time_bare(llm, prompt, bare_first, bare_whole)
-    return TaskResult("speed", (
-        Metric("time to the first token", median(first), " ms", median(bare_first), "bare server",
-               note=f"median of {len(rows)}; half of the prompts cached on each side"),
-        Metric("time to the whole answer", median(whole), " ms", median(bare_whole), "bare server",
-               note="Tutor's includes retrieval and the check of every sentence"),
-    ))  # fmt: skip
+    return TaskResult(
+        "speed",
+        (
+            Metric(
+                "time to the first token",
+                median(first),
+                " ms",
+                median(bare_first),
+                "bare server",
+                note=f"median of {len(rows)}; half of the prompts cached on each side",
+            ),
+            Metric(
+                "time to the whole answer",
+                median(whole),
+                " ms",
+                median(bare_whole),
+                "bare server",
+                note="Tutor's includes retrieval and the check of every sentence",
+            ),
+        ),
+    )
 
 
 def _prompt(context: Context, question: str) -> list[Message]:

@@ -35,12 +35,23 @@ def run(context: Context) -> TaskResult:
         for point in (p for group in groups for p in group):
             points += 1
             page = document.page_texts[point.page - 1] if point.page else ""
-            standing += bool(point.quote) and quote_on_page(point.quote, page)
-    return TaskResult("summaries", (
-        Metric("quotes that stand on their page", standing / points if points else None, must=1.0,
-               note=f"{points} bullets of {len(times)} papers"),
-        Metric("fields filled", sum(fields) / len(fields) if fields else None,
-               note="problem, method, results, limitations"),
-        Metric("time of a summary", median(times) if times else None, " s", note="median"),
-        Metric("papers that failed", float(len(failed)), must=0.0),
-    ), details=failed)  # fmt: skip
+            standing += point.quote is not None and quote_on_page(point.quote, page)
+    return TaskResult(
+        "summaries",
+        (
+            Metric(
+                "quotes that stand on their page",
+                standing / points if points else None,
+                must=1.0,
+                note=f"{points} bullets of {len(times)} papers",
+            ),
+            Metric(
+                "fields filled",
+                sum(fields) / len(fields) if fields else None,
+                note="problem, method, results, limitations",
+            ),
+            Metric("time of a summary", median(times) if times else None, " s", note="median"),
+            Metric("papers that failed", float(len(failed)), must=0.0),
+        ),
+        details=failed,
+    )

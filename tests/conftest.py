@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -90,21 +90,31 @@ class FakeLLM:
         return reply
 
     def stream(
-        self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0,
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
         stop: Sequence[str] = (),
-    ) -> Iterator[str]:  # fmt: skip
+    ) -> Iterator[str]:
         """The next reply, word by word."""
         reply = self._next(messages)
         yield from (word + " " for word in reply.split(" "))
 
     def complete(
-        self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0,
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
         stop: Sequence[str] = (),
-    ) -> str:  # fmt: skip
+    ) -> str:
         """The next reply."""
         return self._next(messages)
 
-    def structured(self, messages, schema, *, max_tokens: int, temperature: float = 0.0):  # type: ignore[no-untyped-def]
+    def structured(
+        self, messages: Sequence[Message], schema: Any, *, max_tokens: int, temperature: float = 0.0
+    ) -> Any:
         """The next reply, parsed by the schema."""
         return schema.model_validate_json(self._next(messages))
 
@@ -121,7 +131,7 @@ def embedder() -> FakeEmbedder:
 
 @pytest.fixture
 def shared() -> Path:
-    """The optional folder with real papers and data; tests that need it say so when it is absent."""
+    """The optional folder with real papers and data; tests that need it are skipped without."""
     folder = os.environ.get("TUTOR_SHARED", "")
     if not folder or not Path(folder).is_dir():
         pytest.skip("TUTOR_SHARED names no folder with papers and data")
@@ -134,7 +144,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     """Turn skips into failures where the option says so; deselected live tests are no skips."""
     report = yield
     if report.skipped and not hasattr(report, "wasxfail") and item.config.option.fail_on_skip:

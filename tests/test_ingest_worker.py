@@ -7,8 +7,8 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-
 from pdf_maker import column, make_pdf
+
 from tutor.errors import DocumentError
 from tutor.ingest.worker import Worker, parse, parse_many
 

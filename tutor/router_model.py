@@ -62,7 +62,9 @@ class IntentModel:
         if embedder is not None:
             views.append(_embed(texts, embedder, cache))
             shares = WITH_MEANING
-        kernel = sum(share * _gram(view) for share, view in zip(shares, views, strict=True))
+        kernel = np.zeros((len(texts), len(texts)))
+        for share, view in zip(shares, views, strict=True):
+            kernel += share * _gram(view)
         dual = _solve(kernel, labels, len(self.intents))
         self._weights = [s * (view.T @ dual) for s, view in zip(shares, views, strict=True)]
 

@@ -56,6 +56,8 @@ QUIZ = _any(
     r"(?:\w+ )?(?:quiz|mock exam|mock test)\b",
     r"\b(?:give|ask|set|throw|send|fire|show) (?:me "
     r"|us )?(?:\w+ ){0,4}questions?\b(?! about (?:me|you))",
+    r"\b(?:another|one more|new|next|more|harder|easier) (?:\w+ )?questions?\b",
+    r"\b(?:test|check|see) (?:whether|if) i (?:really |actually |have )?(?:know|understand|understood|got|get)\b",
     r"\btest my (?:knowledge|understanding)\b|\bcheck my (?:knowledge|understanding)\b",
     r"\b(?:practi[cs]e|exam|test|quiz|review|mcq|multiple[- ]choice) (?:questions|problems)\b",
 )
@@ -70,9 +72,11 @@ CODE = _any(
 )
 HINT = _any(
     r"\bhints?\b(?! at)",
+    r"^\W*(?:any |a |some |one )?(?:tips?|pointers?|nudge|clues?)(?: please| pls)?\W*$",
     r"\b(?:give|need|get|want|have)\b.{0,12}\bclue\b|^\W*(?:a )?clue\b",
     r"^\W*(?:i'?m |im |i am )?(?:so |really |totally )?stuck\W*$",
 )
+ASKS_HINT = re.compile(r"\b(?:a|another|the|some|more|any|next) (?:\w+ )?(?:hint|clue)s?\b")
 PROGRESS = _any(
     r"\bhow (?:am i|are my|is my|have i been) (?:doing|going|progress\w*|performing)\b",
     r"\b(?:my|current|overall) (?:progress|score|stats|statistics|mastery|results|streak"
@@ -116,7 +120,7 @@ QUESTION = re.compile(
     r"(?:what|why|how|when|where|which|who|whose|wat|wht|explain|define|describe|compare|clarify|"
     r"tell me|teach|show me|help me|can|could|would you|will you|does|do (?:i|we|you)|did"
     r"|are there|"
-    r"should|walk me|give me|summari[sz]e|elaborate|is there|is this question|what's|whats|"
+    r"should|am i|are|was|were|is there|any|got|has|have you|do|walk me|give me|summari[sz]e|elaborate|is there|is this question|what's|whats|"
     r"qué|cómo|por qué|warum|wie|was ist|pourquoi|comment|qu'est|c'est quoi)\b"
 )
 # An answer given as a question: "is it B?", "could it be dropout?"
@@ -160,6 +164,7 @@ SKIPS = re.compile(
     r"|(?:can we |let'?s |please )?skip (?:this|it|that)(?: one| question)?"
     r"|move on)(?:,? please)?\W*$"
 )
+DIFFERENT = re.compile(r"\b(?:a different|another) (?:one|question)\b")
 MORE = re.compile(
     r"^\W*(?:(?:ok|okay|and|great|cool|now|yes|yeah|sure|please|pls|can i (?:have|get)|give me"
     r"|let'?s (?:do|try)"
@@ -190,13 +195,16 @@ ABOUT_PAPER = _any(
     r"|regarding)\b",
     r"^\W*compare\b.+\bpapers?\b",
 )
+LIKE = re.compile(
+    r"\b(?:like|similar|related|cit(?:e|es|ing|ed)|follow(?:s|ed)?[- ]?up|builds? on)\b"
+)
 DOCUMENT = re.compile(
     r"\b(?:what|tell me)\b.{0,25}\b(?:this|it|that|the (?:pdf|paper|file|document|upload\w*))\b"
     r".{0,12}\b(?:about|say|saying)\W*$"
 )
 # What a request is about; "it", "what I learned" and the like say nothing of their own.
 SUBJECT = re.compile(
-    r"\b(?:on|about|in)\s+(?!(?:it|that|this|these|those|them|what|which|my|me|the|some|any"
+    r"\b(?:on|about|in|with)\s+(?!(?:it|that|this|these|those|them|what|which|my|me|the|some|any"
     r"|every|all"
     r"|a|an|random|stage|module|arxiv|today|here|your|our|where|how|general|english)\b)\w"
 )
@@ -216,6 +224,8 @@ def match_rule(low: str, context: RouteContext) -> tuple[Intent, float] | None:
     if CLAIMS.match(low):
         return "answer_submission", 0.9
     summarize = bool(SUMMARIZE.search(low))
+    if ARXIV_ID.search(low) and LIKE.search(low):
+        return "find_papers", 0.9
     if ARXIV_ID.search(low) and (len(words) <= 3 or summarize):
         return "summarize_paper", 0.95
     if context.uploaded_pdf and (summarize or DOCUMENT.search(low)):
@@ -244,10 +254,12 @@ def match_rule(low: str, context: RouteContext) -> tuple[Intent, float] | None:
         return "plan_next", 0.5
     if re.match(r"^\W*help(?: me)?\W*$", low):
         return "smalltalk", 0.6
-    if ABOUT_PAPER.search(low) or (is_guided(low) and count_terms(low)):
+    if ABOUT_PAPER.search(low) or (is_guided(low) and (count_terms(low) or "guiding" in low)):
         return "explain", 0.85
+    if ASKS_HINT.search(low):
+        return "hint", 0.85
     for pattern, intent in _WORDING:
-        if pattern.search(low) and not _elsewhere(low):
+        if pattern.search(low) and not names_foreign_subject(low):
             return intent, 0.9
     if summarize and find_paper(low):
         return "summarize_paper", 0.9
@@ -263,7 +275,7 @@ _WORDING: tuple[tuple[re.Pattern[str], Intent], ...] = (
 )
 
 
-def _elsewhere(low: str) -> bool:
+def names_foreign_subject(low: str) -> bool:
     """Whether a request names a subject, and that is nothing of the field."""
     named = count_terms(low) or find_stage(low) or find_module(low) or ARXIV_ID.search(low)
     return bool(SUBJECT.search(low)) and not named
@@ -273,16 +285,19 @@ def _rule_open(low: str, context: RouteContext, words: list[str]) -> tuple[Inten
     """The rules while a question waits for its answer."""
     if context.last_action == "hint" and MORE.match(low):
         return "hint", 0.9
-    if HINT.search(low) or GIVES_UP.search(low):
+    if not DIFFERENT.search(low) and (HINT.search(low) or GIVES_UP.search(low)):
         return "hint", 0.95
-    if SKIPS.match(low):
+    if SKIPS.match(low) or DIFFERENT.search(low):
         return "quiz", 0.9
+    if re.match(r"^\W*(?:where|how) (?:do|should|can|would) i (?:even )?(?:start|begin)\b", low):
+        return "hint", 0.85
     if MEANS.search(low):
         return "explain", 0.85
     if (SHORT_ANSWER.search(low) and not WANTS.search(low)) or CLAIMS.match(low):
         return "answer_submission", 0.97
     if TENTATIVE.match(low) and len(words) <= 20:
         return "answer_submission", 0.8
-    if len(words) <= 4 and not QUESTION.match(low) and (find_topic(low) or low.rstrip("?") != low):
+    guess = (len(words) <= 4 and find_topic(low)) or (len(words) <= 8 and low.endswith("?"))
+    if guess and not QUESTION.match(low):
         return "answer_submission", 0.7
     return None

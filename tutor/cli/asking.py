@@ -31,7 +31,7 @@ app = typer.Typer()
 @app.command()
 def ask(
     question: Annotated[str | None, typer.Argument()] = None,
-    mode: Annotated[str, typer.Option(help="explain or socratic")] = "explain",
+    mode: Annotated[Literal["explain", "socratic"], typer.Option()] = "explain",
     session: Annotated[str | None, typer.Option(help="Go on with a session of the chat.")] = None,
     no_model: NoModel = False,
     as_json: Json = False,
@@ -42,13 +42,6 @@ def ask(
     from tutor.answer import Answer
     from tutor.events import Turn
 
-    style: Literal["explain", "socratic"]
-    if mode == "explain":
-        style = "explain"
-    elif mode == "socratic":
-        style = "socratic"
-    else:
-        raise typer.BadParameter("must be explain or socratic", param_hint="--mode")
     if (question is None) == (jsonl is None):
         raise typer.BadParameter("give a question, or --jsonl -")
     if question is not None and not question.strip():
@@ -57,11 +50,11 @@ def ask(
 
         def answered(text: str) -> dict[str, Any]:
             if session is None:
-                parts = tutor.ask(text, mode=style)
+                parts = tutor.ask(text, mode=mode)
                 return next(part for part in parts if isinstance(part, Answer)).to_dict()
             agent = Agent(tutor)
             try:
-                turns = agent.chat(text, session, mode=style, intent="explain")
+                turns = agent.chat(text, session, mode=mode, intent="explain")
                 turn = next(event for event in turns if isinstance(event, Turn))
             finally:
                 agent.close()
@@ -100,15 +93,13 @@ def answered_line(
 def search(
     query: Annotated[str | None, typer.Argument()] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=100)] = 10,
-    kind: Annotated[str | None, typer.Option(help="lesson or paper")] = None,
+    kind: Annotated[Literal["lesson", "paper"] | None, typer.Option()] = None,
     stage: StageOption = None,
     paper: Annotated[str | None, typer.Option(help="Only this document.")] = None,
     as_json: Json = False,
     jsonl: JsonLines = None,
 ) -> None:
     """Find passages in lessons and papers."""
-    if kind not in (None, "lesson", "paper"):
-        raise typer.BadParameter("must be lesson or paper", param_hint="--kind")
     if (query is None) == (jsonl is None):
         raise typer.BadParameter("give a query, or --jsonl -")
     with opened() as tutor:
@@ -145,13 +136,14 @@ def route(
     jsonl: JsonLines = None,
 ) -> None:
     """Say what a message asks for."""
-    from tutor.router import RouteContext, Router
+    from tutor.router import RouteContext
 
     if (text is None) == (jsonl is None):
         raise typer.BadParameter("give a text, or --jsonl -")
     with opened(index=False) as tutor:
         with progress() as report:
-            router = Router(tutor.embeddings_or_none(report))
+            tutor.embeddings_or_none(report)
+            router = tutor.prepare_router()
 
         def line_routed(line: dict[str, Any]) -> dict[str, Any]:
             given = field(line, "context", dict, {}) or {}

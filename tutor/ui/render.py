@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from tutor.events import Turn
-from tutor.replies import QUOTES_LABEL, source_line
+from tutor.replies import source_line
 from tutor.sanitize import safe_markdown
 
 LATEX: list[dict[str, str | bool]] = [
@@ -46,8 +46,6 @@ def answer_html(answer: dict[str, Any]) -> str:
             text = f'<span class="unsupported">{text}</span> {flag}'
         parts.append(text + marks)
     body = " ".join(parts)
-    if answer["mode"] == "passages" and not answer["refused"]:
-        body = f"*{QUOTES_LABEL}:* {body}"
     sources = "\n".join(source_html(citation, name) for citation in answer["citations"])
     note = f"\n\n*{safe_markdown(answer['reason'])}*" if _worth_saying(answer) else ""
     return f"{body}{note}\n\n{sources}".strip()

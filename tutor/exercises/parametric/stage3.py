@@ -132,7 +132,7 @@ def transformer_block(rng: Random) -> Instance:
 @family("beam-search", "hands-on-bert-gpt", "Beam search over two steps", 1)
 def beam_search(rng: Random) -> Instance:
     """Best probability that a beam of two finds; greedy may miss it."""
-    first = [n / 100 for n in (rng.randint(40, 55), rng.randint(25, 38))]
+    first = [n / 100 for n in (rng.randint(42, 55), rng.randint(30, 38))]
     after_a, after_b = draws(rng, 2, 0.2, 0.6, 0.05), draws(rng, 2, 0.3, 0.95, 0.05)
     third = round(1 - sum(first), 2)
     a, b = first[0] * max(after_a), first[1] * max(after_b)

@@ -80,9 +80,9 @@ def masked_lm_counts(rng: Random) -> Instance:
         [("replaced by [MASK]", 0.8), ("replaced by a random token", 0.1), ("left unchanged", 0.1)]
     )
     return Instance(
-        prompt=f"A text of {show(tokens)} tokens is corrupted for masked language modelling: {share}% "
-        "of the tokens are chosen for prediction; of these 80% turn into [MASK], 10% a random "
-        f"token, and 10% stay as they are. How many of the chosen tokens are expected to be "
+        prompt=f"Masked language modelling corrupts a text of {show(tokens)} tokens: {share}% of "
+        "the tokens are chosen for prediction; of these 80% turn into [MASK], 10% into a random "
+        "token, and 10% stay as they are. How many of the chosen tokens are expected to be "
         f"{asked}?",
         key=chosen * part,
         mistakes={

@@ -52,8 +52,8 @@ def inference_flops(rng: Random) -> Instance:
 @family("chinchilla-tokens", "training-from-scratch", "Compute-optimal model size")
 def chinchilla_tokens(rng: Random) -> Instance:
     """C = 6ND with D = 20N: N = sqrt(C/120)."""
-    n = rng.choice([0.5, 1, 2, 3, 5, 8, 10, 20, 40])
-    compute = round(120 * n * n * 1e18 / 1e18, 6)
+    n = rng.randint(1, 80) / 2
+    compute = 120 * n * n
     tokens = 20 * n
     return Instance(
         prompt=f"You have {show(compute)}·10^18 FLOPs. With C = 6ND and 20 tokens a parameter, how "
@@ -102,7 +102,7 @@ def training_days(rng: Random) -> Instance:
 @family("training-memory", "distributed-training", "Memory of weights, gradients and Adam")
 def training_memory(rng: Random) -> Instance:
     """Mixed precision: 2 + 2 + 4 + 4 + 4 bytes a parameter."""
-    n = rng.choice([0.5, 1, 1.5, 3, 7, 8, 13, 34])
+    n = rng.randint(1, 140) / 2
     return Instance(
         prompt=f"A model of {show(n)} billion parameters trains in mixed precision with Adam: fp16 "
         "weights and gradients (2 bytes each), and in fp32 (4 bytes each) master weights, "
