@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from eval.report import Context, Metric, TaskResult, read_lines
-from tutor.answer import EXPLAIN_SYSTEM, EXPLAIN_USER, MAX_TOKENS, SOURCES, _shortened
+from tutor.answer import EXPLAIN_SYSTEM, MAX_TOKENS, explain_prompt
 from tutor.models.llm import LLM, Message
 
 SAMPLE = 8
@@ -63,12 +63,9 @@ def run(context: Context) -> TaskResult:
 
 
 def _prompt(context: Context, question: str) -> list[Message]:
-    passages = context.tutor.search(question).passages[:SOURCES]
-    sources = "\n".join(
-        f"[{n}] {p.title}, {p.section}: {_shortened(p.text)}"
-        for n, p in enumerate(passages, start=1)
-    )
-    user = EXPLAIN_USER.format(sources=sources, question=question)
+    retriever = context.tutor.library.retriever()
+    passages = retriever.with_opening(retriever.search(question)).passages
+    user = explain_prompt(question, passages, context.tutor.embedder_if_loaded)
     return [Message("system", EXPLAIN_SYSTEM), Message("user", user)]
 
 

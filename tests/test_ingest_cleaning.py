@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tutor.ingest.cleaning import Hyphens, clean_characters, drop_footnote_marks
@@ -87,6 +87,7 @@ def test_citations_are_taken_out() -> None:
     assert without_citations(text) == "It works, we say (in short)."
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="aB .,-’\n1", max_size=60), st.text(max_size=20), st.text(max_size=20))
 def test_a_part_of_a_page_is_on_the_page(quote: str, before: str, after: str) -> None:
     assert quote_on_page(quote, f"{before} {quote} {after}") == bool(quote.strip(" \n-"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tutor.errors import DocumentError
@@ -107,6 +107,7 @@ def test_blank_file_is_rejected(tmp_path: Path) -> None:
         read_document(path)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_give_a_document_or_a_document_error(data: bytes) -> None:
     try:

@@ -303,6 +303,31 @@ def test_what_an_earlier_crash_left_is_ended(stage: Stage) -> None:
         stale.wait()
 
 
+def test_orphans_that_hide_their_environment_are_ended(settings: Settings) -> None:
+    # vLLM's engine looks like this to others once it has set its process title.
+    leader = subprocess.Popen(
+        ["bash", "-c", "env -i sleep 600 >/dev/null & echo $!"],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    orphan = int(leader.communicate()[0])
+    assert _lives(orphan)
+    (settings.folder("run") / "server.pid").write_text(str(leader.pid))
+    serve.end_stale(settings)
+    _wait(lambda: not _lives(orphan))
+
+
+def test_session_of_somebody_else_is_left_alone(settings: Settings) -> None:
+    other = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    try:
+        (settings.folder("run") / "server.pid").write_text(str(other.pid))
+        serve.end_stale(settings)
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
 def test_failed_preparation_says_why(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", model="owner/name", offline=True)
     server = ModelServer(settings, pace=PACE)

@@ -1,7 +1,8 @@
 """The router's classifier: ridge regression over words, letters and, if had, sentence embeddings.
 
-Kernel ridge beat multinomial logistic regression on the same features (dev set: 0.93 to 0.88 of the
-messages that no rule decides) and is solved in closed form in a third of a second.
+Kernel ridge did better than multinomial logistic regression on the same features (0.91 to 0.89
+with words and letters, 0.92 to 0.88 with embeddings, of 163 development messages that no rule
+decided) and is solved in closed form in a third of a second.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Matrix = np.ndarray[Any, np.dtype[Any]]
 WITH_MEANING = (0.25, 0.25, 0.5)
 WITHOUT_MEANING = (0.4, 0.6)
 RIDGE = 0.3
-TEMPERATURE = 0.12  # turns regression scores into probabilities; by likelihood, leaving one out
+TEMPERATURE = 0.12  # turns regression scores into probabilities; set by hand, not calibrated
 
 
 class IntentModel:

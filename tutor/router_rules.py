@@ -57,7 +57,8 @@ QUIZ = _any(
     r"\b(?:give|ask|set|throw|send|fire|show) (?:me "
     r"|us )?(?:\w+ ){0,4}questions?\b(?! about (?:me|you))",
     r"\b(?:another|one more|new|next|more|harder|easier) (?:\w+ )?questions?\b",
-    r"\b(?:test|check|see) (?:whether|if) i (?:really |actually |have )?(?:know|understand|understood|got|get)\b",
+    r"\b(?:test|check|see) (?:whether|if) i (?:really |actually |have )?"
+    r"(?:know|understand|understood|got|get)\b",
     r"\btest my (?:knowledge|understanding)\b|\bcheck my (?:knowledge|understanding)\b",
     r"\b(?:practi[cs]e|exam|test|quiz|review|mcq|multiple[- ]choice) (?:questions|problems)\b",
 )
@@ -115,13 +116,11 @@ SMALLTALK = _any(
     r"\bwho are you\b|\bwhat can you do\b|\bwhat'?s your name\b|\bhow are you\b",
 )
 QUESTION = re.compile(
-    r"^\W*(?:(?:ok(?:ay)?|so|and|but|wait|well|hmm+|um+|hey|hi|sorry|please|pls|actually"
-    r"|first)[\s,]+)*"
-    r"(?:what|why|how|when|where|which|who|whose|wat|wht|explain|define|describe|compare|clarify|"
-    r"tell me|teach|show me|help me|can|could|would you|will you|does|do (?:i|we|you)|did"
-    r"|are there|"
-    r"should|am i|are|was|were|is there|any|got|has|have you|do|walk me|give me|summari[sz]e|elaborate|is there|is this question|what's|whats|"
-    r"qué|cómo|por qué|warum|wie|was ist|pourquoi|comment|qu'est|c'est quoi)\b"
+    r"^\W*(?:(?:ok(?:ay)?|so|and|but|wait|well|hmm+|um+|hey|hi|sorry|please|pls|actually|first)"
+    r"[\s,]+)*(?:what|whats|wat|wht|why|how|when|where|which|who|whose|explain|define|describe"
+    r"|compare|clarify|elaborate|tell me|teach|show me|help me|walk me|give me|summari[sz]e|can"
+    r"|could|should|would you|will you|do|does|did|am i|are|was|were|is there|is this question|any"
+    r"|got|has|have you|qué|cómo|por qué|warum|wie|was ist|pourquoi|comment|qu'est|c'est quoi)\b"
 )
 # An answer given as a question: "is it B?", "could it be dropout?"
 TENTATIVE = re.compile(

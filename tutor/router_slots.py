@@ -82,7 +82,7 @@ _SUBMIT = re.compile(
     r"(?:(?:here'?s |here is )?(?:my |the |so my )?(?:final |correct |right )?"
     r"(?:answer|attempt|solution|guess|try|submission|response)(?:\s+(?:to|for) (?:the |this )?"
     r"(?:question|it|q)(?:\s*\d+)?)?\s*(?:is|would be|should be|=|:|-|will be)?(?: that)?"
-    r"[\s:,-]+)?",
+    r"[\s:,-]+(?!is\b))?",
     re.IGNORECASE,
 )
 _QUERY_LEAD = re.compile(
@@ -152,6 +152,7 @@ def _topic_names() -> dict[str, str]:
     for topic in load_roadmap().topics():
         names[topic.id.replace("-", " ")] = topic.id
         names[_plain(topic.title)] = topic.id
+        names[topic.title.lower()] = topic.id
     for topic_id, aliases in terms()["topics"].items():
         names.update(dict.fromkeys(aliases, topic_id))
     return names

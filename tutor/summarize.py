@@ -239,7 +239,8 @@ def summarize(
         points[field] = _points(writer, field, chosen[field])
     step("Finding terms and topics", 0.95)
     topics = match_topics(document)
-    terms = find_terms(document, [sentence.text for sentence in sentences], topics)
+    main = [sentence.text for sentence in sentences if sentence.role != "back"]
+    terms = find_terms(document, main, topics)
     step("Done", 1.0)
     return PaperSummary(
         doc_id=document.doc_id,

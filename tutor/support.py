@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 COVERAGE = 0.6  # share of content stems that a window of two sentences must hold …
 COVERAGE_SIMILAR = 0.4  # … or this much, where the meaning is as close as
 SIMILAR = 0.72  # this cosine
+FEWEST_STEMS = 3  # a sentence with fewer content words says nothing that could be checked
 EMBEDDED = 4  # windows a sentence is compared with by meaning: embedding costs time
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
 _NEGATION = re.compile(r"\b(?:not|no|never|without|cannot|neither|nor|fails?|unable)\b|n't\b", re.I)
@@ -90,15 +91,17 @@ class SupportChecker:
     def check(self, sentence: str) -> Support | None:
         """The best support of a sentence, or None where nothing comes near."""
         wanted = frozenset(stems(sentence))
-        if not wanted:
+        if len(wanted) < FEWEST_STEMS:
             return None
         figures, denies = numbers(sentence), negated(sentence)
         found: list[Support] = []
         for i, window, vocabulary in self._windows:
             # A passage's title counts as said: its sentences seldom repeat their subject.
             coverage = len(wanted & (vocabulary | self._titles[i])) / len(wanted)
+            own = len(wanted & vocabulary) / len(wanted)
             agrees = figures <= self._numbers[i] and denies == negated(window)
-            found.append(Support(i, window, round(coverage, 3), agrees and coverage >= COVERAGE))
+            enough = coverage >= COVERAGE and own >= COVERAGE_SIMILAR
+            found.append(Support(i, window, round(coverage, 3), agrees and enough))
         found.sort(key=lambda support: (support.supported, support.score), reverse=True)
         if not found or found[0].supported or self._embedder is None:
             return found[0] if found else None

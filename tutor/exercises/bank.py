@@ -139,7 +139,8 @@ def _beginning(text: str) -> str:
     """The first sentence of a Markdown section, and the second where the first is short."""
     prose = " ".join(line for line in text.splitlines() if not re.match(r"\s*([#>|]|```)", line))
     quote = ""
-    for sentence in _SENTENCE.findall(prose.strip()):
+    for match in _SENTENCE.finditer(prose.strip()):
+        sentence = match[0]
         if quote and len(quote) + len(sentence) > _QUOTE_CHARS:
             break
         quote += sentence

@@ -35,8 +35,8 @@ def option_of(options: tuple[str, ...], answer: str | int | float) -> int | None
         r"[(\[*\"']*([a-z]|\d{1,2})[)\]*.:\"']*(?:\s.*)?",
         text,
     )
-    # "a" starts many sentences; a letter before more words needs its bracket or full stop.
-    if named and (not re.match(r"[a-z]\s+\w", text[named.start(1) :]) or named.start(1) > 6):
+    # "A transformer" and "I think" start sentences: there the letter needs a bracket or full stop.
+    if named and (not re.match(r"[ai]\s+\w", text[named.start(1) :]) or named.start(1) > 6):
         index = int(named[1]) if named[1].isdigit() else ord(named[1]) - ord("a")
         others = re.findall(r"(?:\b(?:and|or)|[,/])\s*\(?([a-z]|\d)\)?\b(?!\w)", text)
         if index < len(options) and not others:
@@ -88,13 +88,20 @@ def grade_number(question: Question, answer: str) -> Grade:
             return result(_NEAR_SCORE, "partial", 0.9, message)
         message = f"That unit does not measure this: use {question.unit}."
         return result(0.0, "incorrect", 0.9, message)
-    if any(close(value, key, tolerance) for value in values):
-        return result(1.0, "correct", 1.0, "Right.")
-    for mistake in question.mistakes:
-        if any(close(value, mistake.value, tolerance) for value in values):
-            return result(
-                _MISTAKE_SCORE, "partial", 0.9, f"Not quite: it looks as if {_clause(mistake.why)}."
-            )
+    # A mistake can lie within the tolerance of the key: the nearer of the two is what was meant.
+    candidates = [(key, ""), *((mistake.value, mistake.why) for mistake in question.mistakes)]
+    near = [
+        (abs(value - target), place, why)
+        for value in values
+        for place, (target, why) in enumerate(candidates)
+        if close(value, target, tolerance)
+    ]
+    if near:
+        _, place, why = min(near)
+        if place == 0:
+            return result(1.0, "correct", 1.0, "Right.")
+        message = f"Not quite: it looks as if {_clause(why)}."
+        return result(_MISTAKE_SCORE, "partial", 0.9, message)
     slip = _slip(values[0], key, tolerance)
     if slip:
         return result(_NEAR_SCORE, "partial", 0.9, slip)

@@ -60,7 +60,8 @@ _JUDGEMENT = re.compile(
 # Single common words are terms only by their form: -tion, -ness, top-k, BERT.
 _TERM_FORM = re.compile(r".*(?:tion|sion|ness|ity|ing|ance|ence|max|former|izer)$|.*[A-Z\d-]")
 _NO_TERM = frozenset(
-    "it this that these those there they he she we you i one what which who whose here such each all"
+    "it this that these those there they he she we you i one what which who whose here such each"
+    " all"
     " both many most some result reason idea example point goal aim first second third answer task"
     " question problem figure table section paper authors difference cost effect number model code"
     " project text sentence prediction thing training meaning nothing everything setting reading"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CORRECT, PARTIAL, WRONG = 0.8, 0.3, 0.12  # scores at which a text answer's verdict changes
+CORRECT, PARTIAL, WRONG = 0.7, 0.25, 0.12  # scores at which a text answer's verdict changes
 _LISTING_CAP = 0.5  # keywords without sentences show words, not understanding
 
 

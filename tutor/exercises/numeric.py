@@ -195,6 +195,8 @@ def _clean(text: str) -> str:
     ):  # fmt: skip
         text = text.replace(sign, plain)
     text = re.sub(r"(?<=\d)(?:\s*[xX]\s*(?=10\s*\*\*)|\s+[xX]\s+(?=\d))", "*", text)
+    # "3.3 10^18 FLOPs" repeats the question's unit behind the number.
+    text = re.sub(r"(?<=\d)\s+(?=10\s*\*\*|1e-?\d)", "*", text)
     text = re.sub(r"\bminus\s+(?=[\d.])", "-", text, flags=re.I)
     text = re.sub(r"(?<![\d.,])(\d{1,3})((?:[, ']\d{3})+)(?![\d,])", _join_thousands, text)
     text = re.sub(r"(?<![\d.,])(\d+),(\d+)(?![\d,])", r"\1.\2", text)
@@ -243,7 +245,7 @@ def _spans(text: str) -> list[str]:
 
 def _split_unit(unit: str) -> tuple[float, str]:
     """The multiplier and the base of a question's unit: "billion parameters", "10^22 FLOPs"."""
-    match = re.match(r"(?:10\^?\{?(\d+)\}?|1e(\d+))\s*", unit)
+    match = re.match(r"(?:10\^\{?(-?\d+)\}?|1e(-?\d+))(?:\s+|$)", unit)
     if match:
         return 10.0 ** int(match[1] or match[2]), unit[match.end() :].strip()
     word, _, rest = unit.partition(" ")

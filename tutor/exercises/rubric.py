@@ -19,8 +19,9 @@ _ASKED_WEIGHT = 0.35  # of a rubric word that the question itself contains
 # Set on the sample answers of the item bank: few people use all of a reference's words.
 _ENOUGH = 0.6  # share of a point's words at which the point counts as made
 _FULL_RECALL = 0.4  # share of the reference's words that a full answer holds
+_SHORT, _LONG = 30, 3  # words a reference has at least; how many times its length is still fine
 _CONTRADICTED = 0.4  # what is left of a point that the answer seems to turn round
-_CHANCE, _GOOD = 0.1, 0.6  # raw values of off-topic and of good answers
+_CHANCE, _GOOD = 0.1, 0.7  # raw values of off-topic and of good answers
 
 _STOP = frozenset(
     "a an the and or but if then than so because while of to in on at by for from with as is are"
@@ -108,17 +109,21 @@ class Comparison:
     Attributes:
         points: One entry a rubric point.
         recall: Share of the reference's words that the answer holds.
+        focus: 1, and less the more an answer outgrows its reference: enough words hold any word.
     """
 
     points: tuple[Point, ...]
     recall: float
+    focus: float
 
     @property
     def score(self) -> float:
         """What the answer is worth, 0 to 1: its points, and how much of the reference it holds."""
         coverage = sum(point.credit for point in self.points) / len(self.points)
-        raw = (coverage + min(1.0, self.recall / _FULL_RECALL)) / 2
-        return min(1.0, max(0.0, (raw - _CHANCE) / (_GOOD - _CHANCE)))
+        raw = self.focus * (coverage + min(1.0, self.recall / _FULL_RECALL)) / 2
+        # Shared words must not carry an answer that says the opposite.
+        turned = sum(point.contradicted for point in self.points) / len(self.points)
+        return min(1 - 0.6 * turned, max(0.0, (raw - _CHANCE) / (_GOOD - _CHANCE)))
 
 
 def compare(
@@ -161,7 +166,9 @@ def compare(
             )
         )
     everything = set(stems(answer))
-    return Comparison(tuple(found), _share(stems(reference), everything, asked))
+    expected = max(_SHORT, len(" ".join([reference, *points]).split()))
+    focus = min(1.0, _LONG * expected / max(1, len(answer.split())))
+    return Comparison(tuple(found), _share(stems(reference), everything, asked), focus)
 
 
 def reference_points(reference: str) -> list[str]:

@@ -32,6 +32,8 @@ _APPEAL = re.compile(
     r"(?:as|you are|act as|dear|hello|hi|attention|to)\W+(?:an?\W+|the\W+)?(?:\w+\W+)?(?:grader"
     r"|examiner|evaluator|teaching assistant|"
     r"ai language model|grading)|"
+    r"from now on,? you|pretend (?:to be|that you|you)|immerse yourself|\bjailbreak|"
+    r"you (?:are going to|will|must|should) (?:now )?(?:act|pretend|respond|answer as)|"
     r"new instructions?\s*:|output\W+(?:the\W+)?(?:json|score|verdict)|"
     r"[\"']?(?:score|verdict)[\"']?\s*:\s*[\"']?(?:1|correct)"
     r")"

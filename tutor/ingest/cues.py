@@ -86,8 +86,8 @@ _CUE_PATTERNS: dict[Field, tuple[tuple[float, str], ...]] = {
         (
             1.1,
             r"\b(?:outperform\w*|achiev\w+|improv\w+|surpass\w*|exceed\w*|"
-            r"state[- ]of[- ]the[- ]art|superior|competitive|match(?:es|ing)?|reduc\w+|"
-            r"attain\w*|obtains?|faster|fewer|better|comparable|gains?|on par)\b",
+            r"state[- ]of[- ]the[- ]art|superior|competitive|(?<!exact )match(?:es|ing)?|reduc\w+|"
+            r"attain\w*|obtains|faster|fewer|better|comparable|gains?|on par)\b",
         ),
         (0.6, r"\b(?:we (?:\w+ )?(?:find|show|observe|demonstrate|report)|results? (?:show|"
               r"indicate|suggest|demonstrate)|experiments? (?:show|on|demonstrate))\b"),
@@ -135,8 +135,8 @@ CRITICAL_ROLES: frozenset[Role] = frozenset(("limitations", "discussion", "resul
 # Where an abstract or an introduction turns from what others did to what this paper does.
 TURN = re.compile(
     r"\b(?:in this (?:paper|work|article|report|study)|this (?:paper|work|article|report)|"
-    r"here,? we|we (?:\w+ )?(?:propose|present|introduce|develop|describe|study|explore|report|"
-    r"demonstrate|show|investigate|analyze|review|train|design|test|find|release|set)|"
+    r"here,? we|(?<!as )we (?:\w+ )?(?:propose|present|introduce|develop|describe|study|"
+    r"explore|report|demonstrate|show|investigate|analyze|review|train|design|test|find|release|set)|"
     r"our (?:work|goal|approach|method|model|main|results?|contributions?))\b",
     re.IGNORECASE,
 )

@@ -168,6 +168,8 @@ class Ranking:
         if field == "limitations" and not hits[0]:
             if not (hits[1] and sentence.role in CRITICAL_ROLES):
                 return 0.0
+        if field == "results" and not any(hits[:3]):
+            return 0.0
         cues = sum(points for (points, _), hit in zip(CUES[field], hits, strict=True) if hit)
         score = weight + cues + 2.0 * self.likeness(sentence.words, self._topic)
         if field == "problem":

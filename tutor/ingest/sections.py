@@ -162,7 +162,7 @@ def build_sections(
                 drafts.append(_Draft(title, block.number, block.level, block.page))
             continue
         if in_references:
-            if block.kind != "soup":
+            if block.kind != "soup" or _YEAR.search(block.text):
                 listed.append(block)
             continue
         if not drafts:

@@ -63,8 +63,9 @@ def vllm_command(
     if not gpu:
         command += ["--max-num-seqs", str(MAX_SEQUENCES), "--dtype", _pick_dtype(cpu)]
         command += ["--speculative-config", json.dumps(SPECULATION)]
-        # On plain AVX2 compiling takes a minute or more at each start, for 16 instead of 13
-        # tokens/s; with VNNI or AMX it pays (13.2 against 11.8 tokens/s, 46 s against 30 s).
+        # On plain AVX2 compiling added 80 s to a start on a busy machine. What it gains there is
+        # not known (13 tokens/s eager without n-gram, 16 compiled with it, other prompts); with
+        # AMX it pays (13.2 against 11.8 tokens/s, 46 s warm against 30 s).
         command += [] if cpu.fast_int8 else ["--enforce-eager"]
     return [*command, *settings.vllm_args]
 
@@ -125,8 +126,8 @@ def _pick_dtype(cpu: Cpu) -> str:
 
 
 def _pick_threads(cores: int) -> int:
-    """All cores, but one less on a machine that is busy now: pinned threads wait for each other,
-    and at a load of 5 two of them gave 2-3 tokens/s where one gave 10-14."""
+    """All cores, but one less on a machine that is busy now: pinned threads wait for each other.
+    Two gave 2-3 tokens/s at a load of 5, one 10-14 at 6 (single runs, load not controlled)."""
     busy = os.getloadavg()[0] >= cores
     return max(1, cores - 1) if busy else cores
 

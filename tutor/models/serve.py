@@ -258,6 +258,7 @@ class ModelServer:
                 command, env=environment, stdout=output, stderr=subprocess.STDOUT
             )
         try:
+            (settings.folder("run") / "server.pid").write_text(str(process.pid), "utf-8")
             url = f"http://127.0.0.1:{port}"
             served = self._await_health(process, url, key, name, path)
             tokenizer = folder / "tokenizer.json"
@@ -316,16 +317,34 @@ def running_llm(settings: Settings) -> LLM | None:
 
 
 def end_stale(settings: Settings) -> None:
-    """Kills what is left of an earlier server of this TUTOR_HOME; call with the lock held."""
+    """Kills what is left of an earlier server of this TUTOR_HOME; call with the lock held.
+
+    That is: whatever carries our marker, and the orphans of its session. (vLLM's engine and workers
+    retitle themselves, which overwrites the environment that others see.)
+    """
     import psutil
 
+    def is_marked(process: psutil.Process) -> bool:
+        try:
+            return bool(process.environ().get(MARKER) == str(settings.home))
+        except (psutil.Error, OSError):
+            return False  # gone, or somebody else's
+
+    try:
+        session = int((settings.folder("run") / "server.pid").read_text("utf-8"))
+        # A number in use as a session's is not given out again; with a leader that is not ours
+        # the session of old has ended.
+        if psutil.pid_exists(session) and not is_marked(psutil.Process(session)):
+            session = 0
+    except (OSError, ValueError, psutil.Error):
+        session = 0
     for process in psutil.process_iter():
         try:
-            if process.environ().get(MARKER) == str(settings.home):
+            if is_marked(process) or (session and os.getsid(process.pid) == session):
                 log.warning("Ending process %d of an earlier model server", process.pid)
                 process.kill()
         except (psutil.Error, OSError):
-            continue  # gone, or somebody else's
+            continue
 
 
 def last_error(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Starter: scalar reverse-mode automatic differentiation. Replace every NotImplementedError with your code."""
+"""Starter: scalar reverse-mode automatic differentiation. Fill in the functions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ class Value:
 
     def __init__(self, data: float, parents: tuple[tuple[Value, float], ...] = ()) -> None:
         """Store data; parents holds (operand, local derivative) pairs and is empty for a leaf."""
-        raise NotImplementedError("Write __init__.")
+        self.data = float(data)
+        self.grad = 0.0
+        self._parents = parents
 
     def __add__(self, other: Value | float) -> Value:
         """Return self + other."""

@@ -41,9 +41,12 @@ def test_forward_values():
 
 def test_numbers_on_either_side():
     v = s.Value(4.0)
-    cases = {"v + 1": (lambda: v + 1, 5), "1 + v": (lambda: 1 + v, 5), "v - 1": (lambda: v - 1, 3),
-             "1 - v": (lambda: 1 - v, -3), "v * 3": (lambda: v * 3, 12),
-             "3 * v": (lambda: 3 * v, 12), "v / 2": (lambda: v / 2, 2), "2 / v": (lambda: 2 / v, .5)}
+    cases = {
+        "v + 1": (lambda: v + 1, 5), "1 + v": (lambda: 1 + v, 5),
+        "v - 1": (lambda: v - 1, 3), "1 - v": (lambda: 1 - v, -3),
+        "v * 3": (lambda: v * 3, 12), "3 * v": (lambda: 3 * v, 12),
+        "v / 2": (lambda: v / 2, 2), "2 / v": (lambda: 2 / v, 0.5),
+    }
     for name, (f, want) in cases.items():
         try:
             got = f().data
@@ -177,8 +180,7 @@ def test_shared_graph_is_not_exponential():
     y = x
     for _ in range(18):
         y = (y + y) * 0.5
-    order = y
-    order.backward()
+    y.backward()
     assert math.isclose(x.grad, 1.0), (
         "Repeated sharing gives a wrong gradient: visit every node exactly once.")
 

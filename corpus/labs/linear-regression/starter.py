@@ -1,4 +1,4 @@
-"""Starter: linear regression by normal equation and by gradient descent. Replace every NotImplementedError with your code."""
+"""Starter: linear regression by normal equation and by gradient descent. Fill in the functions."""
 
 from __future__ import annotations
 

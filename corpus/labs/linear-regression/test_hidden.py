@@ -72,8 +72,8 @@ def test_normal_equation_with_penalty():
             "The intercept is shrunk (or forgotten). Penalizing it would make the fit depend on "
             "where zero lies on the y axis: leave w[0] out of the penalty.")
         assert np.allclose(g, 0, atol=1e-5), (
-            "The gradient of the penalized objective is not zero at your solution. "
-            "The objective uses the SUM of squared errors: is lambda scaled by n, squared, or lost?")
+            "The gradient of the penalized objective is not zero at your solution. The objective "
+            "uses the SUM of squared errors: is lambda scaled by n, squared, or lost?")
 
 
 def test_dependent_columns():

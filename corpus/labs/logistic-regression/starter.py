@@ -1,4 +1,4 @@
-"""Starter: numerically stable binary logistic regression. Replace every NotImplementedError with your code."""
+"""Starter: numerically stable binary logistic regression. Fill in the functions."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_sinusoidal_values():
     for n, d, base in ((7, 8, 10000.0), (50, 14, 10000.0), (9, 4, 100.0)):
         got = s.sinusoidal(n, d, base=base)
         want = [
-            [(math.sin if c % 2 == 0 else math.cos)(p / base ** ((c - c % 2) / d)) for c in range(d)]
+            [(math.cos if c % 2 else math.sin)(p / base ** ((c - c % 2) / d)) for c in range(d)]
             for p in range(n)
         ]
         close(
@@ -69,13 +69,23 @@ def test_rotary_angles():
     )
 
 
+def test_rotary_does_not_touch_its_input():
+    x = np.random.default_rng(3).normal(size=(4, 6))
+    before = x.copy()
+    s.apply_rotary(x, np.arange(4) + 2)
+    assert np.array_equal(x, before), (
+        "apply_rotary changed its input. Slices like x[..., 0::2] are views: writing to them "
+        "writes to x."
+    )
+
+
 def test_rotation_of_unit_vectors():
     got = s.apply_rotary(np.array([[1.0, 0.0]]), np.array([1]))
     close(
         got,
         [[math.cos(1), math.sin(1)]],
         "The unit vector (1, 0) at position 1 must turn counterclockwise to (cos 1, sin 1): check "
-        "the signs of the two sine terms.",
+        "the signs of the two sine terms, and that the given position is used.",
     )
 
 
@@ -113,16 +123,6 @@ def test_rotary_keeps_lengths():
         np.linalg.norm(x, axis=-1),
         "A rotation must not change the length of a vector: probably the second coordinate was "
         "computed from an already overwritten first one.",
-    )
-
-
-def test_rotary_does_not_touch_its_input():
-    x = np.random.default_rng(3).normal(size=(4, 6))
-    before = x.copy()
-    s.apply_rotary(x, np.arange(4) + 2)
-    assert np.array_equal(x, before), (
-        "apply_rotary changed its input. Slices like x[..., 0::2] are views: writing to them "
-        "writes to x."
     )
 
 

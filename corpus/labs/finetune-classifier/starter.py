@@ -1,0 +1,87 @@
+"""Fine-tuning a small BERT-style encoder for classification: your code goes here."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+Batches = Iterable[tuple[torch.Tensor, torch.Tensor]]
+
+
+class EncoderLayer(nn.Module):
+    """Given: one post-norm encoder layer."""
+
+    def __init__(self, d_model: int, n_heads: int) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(d_model, n_heads, batch_first=True)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.up = nn.Linear(d_model, 2 * d_model)
+        self.down = nn.Linear(2 * d_model, d_model)
+        self.norm2 = nn.LayerNorm(d_model)
+
+    def forward(self, x: torch.Tensor, padding: torch.Tensor) -> torch.Tensor:
+        """(b, n, d) to (b, n, d); padding (b, n) is True at padded positions."""
+        y, _ = self.attention(x, x, x, key_padding_mask=padding, need_weights=False)
+        x = self.norm1(x + y)
+        return self.norm2(x + self.down(F.gelu(self.up(x))))
+
+
+class TinyBert(nn.Module):
+    """Given: encoder with `embed`, `pos` and `layers` (first to last). Id 0 is padding."""
+
+    def __init__(
+        self, vocab: int = 40, d_model: int = 16, n_heads: int = 2, n_layers: int = 3
+    ) -> None:
+        super().__init__()
+        self.d_model = d_model
+        self.embed = nn.Embedding(vocab, d_model)
+        self.pos = nn.Embedding(32, d_model)
+        self.layers = nn.ModuleList(EncoderLayer(d_model, n_heads) for _ in range(n_layers))
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        """Ids (b, n) to hidden states (b, n, d_model); position 0 holds the [CLS] token."""
+        x = self.embed(ids) + self.pos(torch.arange(ids.shape[1]))
+        for layer in self.layers:
+            x = layer(x, ids == 0)
+        return x
+
+
+class Classifier(nn.Module):
+    """A pre-trained `encoder` with dropout and a fresh linear `head` on the [CLS] state."""
+
+    def __init__(self, encoder: nn.Module, n_classes: int, dropout: float = 0.1) -> None:
+        raise NotImplementedError("complete Classifier.__init__")
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        """Ids (b, n) to logits (b, n_classes)."""
+        raise NotImplementedError("write Classifier.forward")
+
+
+def set_trainable(model: Classifier, n_top_layers: int | None) -> None:
+    """Train the head and the last n_top_layers encoder layers; None trains everything."""
+    raise NotImplementedError("write set_trainable")
+
+
+def param_groups(
+    model: Classifier, encoder_lr: float, head_lr: float, weight_decay: float
+) -> list[dict]:
+    """Optimizer groups for the trainable parameters: by part, and with or without decay."""
+    raise NotImplementedError("write param_groups")
+
+
+def warmup_linear(step: int, warmup: int, total: int) -> float:
+    """Factor for the learning rate at `step`: up to 1 over `warmup`, then down to 0 at `total`."""
+    raise NotImplementedError("write warmup_linear")
+
+
+def train_epoch(
+    model: nn.Module, batches: Batches, optimizer: torch.optim.Optimizer, max_norm: float = 1.0
+) -> float:
+    """One pass with gradient clipping; returns the mean loss per example."""
+    raise NotImplementedError("write train_epoch")
+
+
+def evaluate(model: nn.Module, batches: Batches) -> float:
+    """Accuracy over all examples, in eval mode and without gradients."""
+    raise NotImplementedError("write evaluate")
