@@ -17,7 +17,7 @@ from corpus.loading import load_yaml
 from corpus.papers import load_papers
 from corpus.roadmap import load_roadmap
 from tutor.router import INTENTS, RouteContext, Router
-from tutor.router_slots import find_slots, strip_answer, strip_query, terms
+from tutor.router.slots import find_slots, strip_answer, strip_query, terms
 
 DATA = Path(__file__).parents[1] / "eval" / "data"
 OPEN = RouteContext(open_question=True)
@@ -222,7 +222,7 @@ def test_every_paper_title_is_found() -> None:
 
 
 def test_exemplars_are_many_and_not_in_the_evaluation() -> None:
-    exemplars = load_yaml(Path(__file__).parents[1] / "tutor" / "router_exemplars.yaml")
+    exemplars = load_yaml(Path(__file__).parents[1] / "tutor" / "router" / "exemplars.yaml")
     assert set(exemplars) == set(INTENTS)
     assert min(len(set(group)) for group in exemplars.values()) >= 45
     test = {json.loads(line)["text"].lower() for line in _lines("test")}

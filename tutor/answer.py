@@ -42,8 +42,8 @@ Facts:
 [1] At test time all activations are kept.
 [2] Dropout reduces overfitting because units cannot rely on each other.
 Question: What is dropout and why does it help?
-Answer: Dropout sets each activation to zero with probability p during training, and keeps all \
-activations at test time [1]. It reduces overfitting, because units cannot rely on each other [2]."""
+Answer: Dropout sets each activation to zero with probability p during training and keeps all \
+activations at test time [1]. It reduces overfitting, as units cannot rely on each other [2]."""
 
 EXPLAIN_USER = """\
 Facts:

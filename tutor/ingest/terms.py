@@ -7,18 +7,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from corpus.lessons import load_lessons
 from corpus.loading import load_yaml
 from corpus.papers import load_papers
+from corpus.roadmap import CORPUS_DIR
 from tutor.ingest.document import Document
 from tutor.ingest.quotes import without_citations
 from tutor.ingest.sentences import split_sentences
 
 # The words that name a topic; the router reads the same file.
-VOCABULARY = Path(__file__).parents[1] / "router_terms.yaml"
+VOCABULARY = CORPUS_DIR / "terms.yaml"
 MAX_TERMS = 6
 MAX_TOPICS = 4
 _DEFINITION = re.compile(

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any
 
 from corpus.loading import load_yaml
 from corpus.papers import load_papers
-from corpus.roadmap import load_roadmap
+from corpus.roadmap import CORPUS_DIR, load_roadmap
 
 # Everything below reads at most this much: what somebody wants stands at the start or the end.
 HEAD, TAIL = 700, 300
@@ -131,8 +130,8 @@ def normalize(text: str) -> str:
 
 @cache
 def terms() -> dict[str, Any]:
-    """The tables of router_terms.yaml."""
-    data: dict[str, Any] = load_yaml(Path(__file__).with_name("router_terms.yaml"))
+    """The tables of corpus/terms.yaml."""
+    data: dict[str, Any] = load_yaml(CORPUS_DIR / "terms.yaml")
     return data
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from corpus.loading import load_yaml
-from tutor.router_model import IntentModel
-from tutor.router_rules import HINT, QUESTION, match_rule, names_foreign_subject
-from tutor.router_slots import count_terms, find_slots, normalize
+from tutor.router.model import IntentModel
+from tutor.router.rules import HINT, QUESTION, match_rule, names_foreign_subject
+from tutor.router.slots import count_terms, find_slots, normalize
 
 if TYPE_CHECKING:
     from tutor.models.embed import Embedder
@@ -69,7 +69,7 @@ class Router:
 
     def __init__(self, embedder: Embedder | None = None, cache: Path | None = None) -> None:
         self.embedder = embedder
-        exemplars = load_yaml(Path(__file__).with_name("router_exemplars.yaml"))
+        exemplars = load_yaml(Path(__file__).with_name("exemplars.yaml"))
         lower: dict[str, list[str]] = {
             intent: [normalize(text) for text in exemplars[intent]] for intent in INTENTS
         }

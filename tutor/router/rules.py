@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tutor.router_slots import (
+from tutor.router.slots import (
     ARXIV_ID,
     count_terms,
     find_module,
