@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
@@ -248,39 +249,9 @@ class Tutor:
 
     def roadmap(self, learner: str) -> dict[str, Any]:
         """The roadmap with the learner's mastery; fields as in the command line's contract."""
-        from corpus.lessons import load_lessons
+        from tutor.learner.plan import roadmap_rows
 
-        mastery = self.store.mastery(learner)
-        papers = load_papers().values()
-        lessons = load_lessons()
-        return {
-            "stages": [
-                {
-                    "n": stage.n,
-                    "title": stage.title,
-                    "modules": [
-                        {
-                            "id": module.id,
-                            "title": module.title,
-                            "topics": [
-                                {
-                                    "id": topic.id,
-                                    "title": topic.title,
-                                    "objectives": list(topic.objectives),
-                                    "prerequisites": list(topic.prerequisites),
-                                    "papers": [p.id for p in papers if topic.id in p.topics],
-                                    "lesson": topic.id in lessons,
-                                    "mastery": mastery.get(topic.id),
-                                }
-                                for topic in module.topics
-                            ],
-                        }
-                        for module in stage.modules
-                    ],
-                }
-                for stage in load_roadmap().stages
-            ]
-        }
+        return roadmap_rows(load_roadmap(), self.store.mastery(learner))
 
     def embeddings_or_none(self, progress: Progress | None = None) -> Embedder | None:
         """The embedding model, or None (logged) where it can't be had."""
@@ -353,9 +324,48 @@ class Tutor:
         from tutor.exercises.quiz import assemble
 
         chosen = secrets.randbelow(2**31) if seed is None else seed
-        return assemble(
-            n, stage=stage, topic=topic, paper=paper, kind=kind, source=source, seed=chosen
-        )
+        if paper is not None and source is None and paper not in load_papers():
+            source = "generated"  # the bank knows the papers of the roadmap alone
+        if source != "generated":
+            return assemble(
+                n, stage=stage, topic=topic, paper=paper, kind=kind, source=source, seed=chosen
+            )
+        made = self._generate(n, stage, topic, paper, chosen)
+        questions = [question for question in made if kind in (None, question.kind)]
+        if not questions:
+            raise NotFoundError(
+                "No generated question passed its checks.", "Widen the topic, or ask the bank."
+            )
+        for question in questions:
+            self.store.save_generated(question)
+        return questions
+
+    def _generate(
+        self, n: int, stage: int | None, topic: str | None, paper: str | None, seed: int
+    ) -> list[Question]:
+        """Questions made from the passages of a stage, a topic or a paper.
+
+        Raises:
+            NotFoundError: There are no such passages.
+        """
+        from tutor.exercises.generate import generate_questions
+
+        found = self.library.retriever().passages_of(stage=stage, topic=topic, paper=paper)
+        if not found:
+            raise NotFoundError(
+                f"The library holds no text on {paper or topic or stage}.",
+                "'tutor papers list' shows the papers, 'tutor roadmap' the topics.",
+            )
+        random.Random(seed).shuffle(found)
+        made: list[Question] = []
+        for label in dict.fromkeys(label for label, _ in found):
+            passages = [passage for name, passage in found if name == label]
+            made += generate_questions(
+                passages, n - len(made), topic=label, llm=self.llm(), seed=seed
+            ).questions
+            if len(made) >= n:
+                break
+        return made[:n]
 
     def status(self) -> dict[str, Any]:
         """What is ready: model, index, and what is being done about the rest."""

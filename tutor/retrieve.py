@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 CANDIDATES = 60  # taken from each of the two searches before fusion
 DENSE_WEIGHT = 0.5  # convex combination of min-max scaled scores
 PER_DOCUMENT = 3  # passages of one document before others get their turn
+UNLABELLED = "reading-recent-papers"  # topic of papers that the roadmap does not know
 DUPLICATE = 0.8  # Jaccard similarity of word sets above which two passages say the same
 BM25_K1, BM25_B = 1.2, 0.75
 
@@ -190,6 +191,16 @@ class Retriever:
             self._coverage(query, chosen),
             {name: round(value, 2) for name, value in timings.items()},
         )
+
+    def passages_of(
+        self, *, stage: int | None = None, topic: str | None = None, paper: str | None = None
+    ) -> list[tuple[str, Passage]]:
+        """All passages of a stage, a topic or a paper in reading order, each with its topic."""
+        return [
+            (topic or (chunk.topics[0] if chunk.topics else UNLABELLED), self._passage(i, 1.0))
+            for i, chunk in enumerate(self.chunks)
+            if _matches(chunk, None, stage, paper) and (topic is None or topic in chunk.topics)
+        ]
 
     def with_opening(self, retrieval: Retrieval) -> Retrieval:
         """Put the opening of the best lesson beside its passage: it says what the topic is."""

@@ -29,6 +29,9 @@ for part in (system, asking, studying, papers):
 def main() -> None:
     """Run the command line; every TutorError becomes one line on stderr."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
+    # Bars of libraries would stand beside our own.
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         app()
     except TutorError as error:

@@ -155,6 +155,6 @@ def export(
     """Write items and lessons to a file: an Anki deck, Markdown or JSON."""
     from tutor.exercises.export import export_study
 
-    count = export_study(form, out, stage=stage)
-    data = {"file": str(out), "form": form, "items": count}
-    emit(data, as_json, lambda d: print(f"{d['items']} items written to {d['file']}"))
+    counts = export_study(form, out, stage=stage)
+    data = {"file": str(out), "form": form, **counts}
+    emit(data, as_json, lambda d: print(f"{d['file']} was written: {counts}"))

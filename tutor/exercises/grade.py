@@ -256,7 +256,8 @@ def _pointer(question: Question) -> str:
 
 def _solution(question: Question) -> str:
     if question.kind == "choice" and question.options and isinstance(question.key, int):
-        return f"The answer is {letter(question.key)}: {question.options[question.key]}"
+        option = question.options[question.key].rstrip(".")
+        return f"The answer is {letter(question.key)}: {option}."
     if question.kind == "numeric":
         unit = "" if question.unit is None else f" {question.unit}"
         return f"The answer is {float(question.key or 0):.10g}{unit}."

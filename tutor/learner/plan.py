@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from corpus.lessons import load_lessons
+from corpus.papers import papers_of_topic
 from corpus.roadmap import Roadmap
 from tutor.learner.mastery import MASTERED, READY, WEAK
 from tutor.learner.schedule import Review
@@ -88,6 +90,39 @@ def progress_rows(
         for stage in roadmap.stages
         for topic in stage.topics
     ]
+
+
+def roadmap_rows(roadmap: Roadmap, mastery: Mastery) -> dict[str, Any]:
+    """The roadmap with a learner's mastery, as JSON; the command line's contract."""
+    lessons = load_lessons()
+    return {
+        "stages": [
+            {
+                "n": stage.n,
+                "title": stage.title,
+                "modules": [
+                    {
+                        "id": module.id,
+                        "title": module.title,
+                        "topics": [
+                            {
+                                "id": topic.id,
+                                "title": topic.title,
+                                "objectives": list(topic.objectives),
+                                "prerequisites": list(topic.prerequisites),
+                                "papers": [paper.id for paper in papers_of_topic(topic.id)],
+                                "lesson": topic.id in lessons,
+                                "mastery": mastery.get(topic.id),
+                            }
+                            for topic in module.topics
+                        ],
+                    }
+                    for module in stage.modules
+                ],
+            }
+            for stage in roadmap.stages
+        ]
+    }
 
 
 def missing_prerequisites(roadmap: Roadmap, mastery: Mastery, topic_id: str) -> list[str]:

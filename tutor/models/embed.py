@@ -58,6 +58,9 @@ class SentenceTransformerEmbedder:
         import torch
         from sentence_transformers import SentenceTransformer
 
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()  # it would stand beside our own
         manifest = read_manifest(folder)
         torch.set_num_threads(1)
         dtype = torch.bfloat16 if bf16 else torch.float32

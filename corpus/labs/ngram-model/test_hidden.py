@@ -62,7 +62,7 @@ def test_prob_values():
         "Add-k adds k to the numerator and k times |V| to the denominator.")
     assert np.isclose(s.prob(m, "mat", ["dog"], 1.0), 1 / (3 + V)), (
         "An unseen bigram with a seen context has count 0, but still k in the numerator.")
-    assert np.isclose(s.prob(m, "</s>", ["cat"], 0), 3 / 4), (
+    assert np.isclose(s.prob(m, "</s>", ["cat"], 0), 2 / 4), (
         "The end of the sentence is predicted like a word.")
 
 
@@ -142,7 +142,8 @@ def test_perplexity_infinite():
     try:
         got = s.perplexity(m, [["the", "mat", "cat"]], 0)
     except ValueError:
-        raise AssertionError("log(0) failed: a zero probability means infinite perplexity.") from None
+        raise AssertionError(
+            "log(0) failed: a zero probability means infinite perplexity.") from None
     assert got == math.inf, "One impossible token makes the perplexity infinite."
 
 

@@ -73,7 +73,7 @@ def generate(model: Model, k: float, rng: np.random.Generator, max_len: int = 50
     words = sorted(model.vocab)
     out: list[str] = []
     while len(out) < max_len:
-        p = np.array([prob(model, w, out[:1] and out[-1:], k) for w in words])
+        p = np.array([prob(model, w, out[-1:], k) for w in words])
         word = words[rng.choice(len(words), p=p / p.sum())]
         if word == END:
             break
