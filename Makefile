@@ -3,6 +3,8 @@
 # make setup  only the environment: .venv with the 'tutor' command in it
 # make lint   ruff, mypy, import contracts
 # make lock   compile requirements/*.in to fully pinned requirements/*.txt
+# Models that the end-to-end tests serve are prepared once and kept here.
+export TUTOR_TEST_HOME ?= $(CURDIR)/.cache/test-home
 PROFILE := $(if $(GPU),gpu,cpu)
 BIN := .venv/bin
 

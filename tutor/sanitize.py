@@ -10,11 +10,15 @@ import re
 
 _IMAGE = re.compile(r"!\[([^\]\n]*)\](\([^)\n]*\)|\[[^\]\n]*\])")
 _LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\([^)\n]*\)")
-_REFERENCE = re.compile(r"^\s{0,3}\[[^\]\n]+\]:\s*\S.*$", re.MULTILINE)
+# The beginning of a link's definition, which may stand in a quote, in a list, or on two lines.
+_DEFINITION = re.compile(r"^([ \t>*+\-\d.)]*\[(?:[^\[\]\\]|\\.)+\]):", re.MULTILINE | re.DOTALL)
 _TAG = re.compile(r"<(?=[a-zA-Z/!?])")
-_SCHEME = re.compile(r"\b(https?|ftp|javascript|data|file|vbscript):(?=\S)", re.IGNORECASE)
-_WWW = re.compile(r"\bwww\.(?=\S)", re.IGNORECASE)
-_MATH = re.compile(r"\$\$[^$]+\$\$|\$[^$\n]+\$")
+# An underscore is no part of a word here: Markdown takes it for emphasis and links what follows.
+_SCHEME = re.compile(
+    r"(?<![^\W_])(https?|ftp|javascript|data|file|vbscript):(?=\S)|:(?=//)", re.IGNORECASE
+)
+_WWW = re.compile(r"(?<![^\W_])www\.(?=\S)", re.IGNORECASE)
+_MATH = re.compile(r"(\$\$[^$]+\$\$|\$[^$\n]+\$)")
 # Zero-width and direction-changing characters hide text from the person who reads it.
 _INVISIBLE = re.compile(
     "[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
@@ -43,26 +47,35 @@ _ORDER = re.compile(
 
 def plain_text(text: str) -> str:
     """Remove what a reader can't see and what a chat template could take for its own tokens."""
-    text = _INVISIBLE.sub("", _CONTROL.sub("", text))
-    return _SPECIAL_TOKEN.sub("", text)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _SPECIAL_TOKEN.sub("", _INVISIBLE.sub("", _CONTROL.sub("", text)))
+    # Removing a token can complete the one around it, which is broken up then.
+    return _SPECIAL_TOKEN.sub(lambda match: f"{match[0][0]} {match[0][1:]}", text)
 
 
 def safe_markdown(text: str) -> str:
     """Markdown in which nothing loads, nothing links and no tag opens; maths stays as it is."""
-    text = plain_text(text)
+    pieces = _MATH.split(plain_text(text))
+    pieces[::2] = (_unlinked(prose) for prose in pieces[::2])
+    # Inside maths an entity would be shown as it stands, so the sign gets its TeX name there.
+    pieces[1::2] = (formula.replace("<", r"\lt ") for formula in pieces[1::2])
+    text = "".join(pieces)
+    # Whatever is left and would make a link or an image is broken up; TeX does not mind the blank.
+    text = _DEFINITION.sub(r"\1 :", text.replace("](", "] ("))
+    text = _TAG.sub("&lt;", text)
+    text = _SCHEME.sub(lambda match: f"{match[1] or ''}\u2236", text)
+    return _WWW.sub(lambda match: match[0].replace(".", "\u2024"), text)
+
+
+def _unlinked(text: str) -> str:
+    """Images and links give way to their text."""
     # Repeated, because removing an inner construct can complete an outer one.
     for _ in range(3):
         before = text
-        text = _IMAGE.sub(r"\1", text)
-        text = _LINK.sub(r"\1", text)
+        text = _LINK.sub(r"\1", _IMAGE.sub(r"\1", text))
         if text == before:
             break
-    text = _REFERENCE.sub("", text)
-    # Inside maths an entity would be shown as it stands, so the sign gets its TeX name there.
-    text = _MATH.sub(lambda match: match[0].replace("<", r"\lt "), text)
-    text = _TAG.sub("&lt;", text)
-    text = _SCHEME.sub(lambda match: f"{match[1]}\u2236", text)
-    return _WWW.sub(lambda match: match[0].replace(".", "\u2024"), text)
+    return text
 
 
 def gives_orders(text: str) -> bool:

@@ -39,17 +39,22 @@ def progress() -> Iterator[Callable[[str, float], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, Any] = {}
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    tasks: dict[str, Any] = {}
 
-        def report(stage: str, fraction: float) -> None:
-            if stage not in tasks:
-                for task in tasks.values():
-                    bar.update(task, visible=False)
-                tasks[stage] = bar.add_task(stage, total=1.0)
-            bar.update(tasks[stage], completed=fraction)
+    def report(stage: str, fraction: float) -> None:
+        bar.start()
+        if stage not in tasks:
+            for task in tasks.values():
+                bar.update(task, visible=False)
+            tasks[stage] = bar.add_task(stage, total=1.0)
+        bar.update(tasks[stage], completed=fraction)
 
+    try:
         yield report
+    finally:
+        if tasks:
+            bar.stop()
 
 
 def run_lines(source: str, work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
@@ -113,8 +118,8 @@ def opened(
     try:
         with progress() as report:
             if index:
-                tutor.embeddings_or_none(report)
-                tutor.library.prepare(report)
+                if tutor.embeddings_or_none(report) is not None:
+                    tutor.library.prepare(report)
             if model:
                 tutor.connect(report)
         yield tutor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +16,14 @@ from tutor.events import Step, Token
 from tutor.sanitize import safe_markdown
 from tutor.ui.render import LATEX, message
 
+logger = logging.getLogger(__name__)
 WELCOME = (
-    "### Ask about anything on the road to large language models\n"
+    "## Ask about anything on the road to large language models\n"
     "Answers come from lessons and papers, and every sentence shows its source. "
     "Drop a PDF to have it summarized."
 )
+FAILED = "⚠ That could not be answered: an error that should not happen. Its details are in the log."
+IDLE = gr.update(submit_btn=True, stop_btn=False)
 EXAMPLES = (
     "Why are attention scores divided by the square root of the key size?",
     "Summarize Attention Is All You Need",
@@ -38,9 +42,9 @@ def build_chat(
     """Lay out the tab and wire it; returns the state by which other tabs send a message."""
     with gr.Row(elem_id="chat-bar"):
         picker = gr.Dropdown(
-            [], label="Session", elem_id="sessions", scale=5, interactive=True, filterable=False
+            [], label="Session", elem_id="sessions", interactive=True, filterable=False
         )
-        fresh = gr.Button("New session", elem_id="new-session", scale=1, min_width=130)
+        fresh = gr.Button("New session", elem_id="new-session", size="sm", scale=0)
     chatbot = gr.Chatbot(
         elem_id="chat",
         label="Conversation",
@@ -49,7 +53,7 @@ def build_chat(
         height="64vh",
         layout="bubble",
         placeholder=WELCOME,
-        buttons=["copy"],
+        buttons=[],
         examples=[{"text": text} for text in EXAMPLES],
     )
     box = gr.MultimodalTextbox(
@@ -62,7 +66,7 @@ def build_chat(
         max_plain_text_length=20_000,
         autofocus=True,
         placeholder="Ask, drop a PDF, or say “quiz me on stage 3”",
-        stop_btn=True,
+        stop_btn=False,
     )
     relay = gr.State({})
 
@@ -79,21 +83,22 @@ def build_chat(
         shown = safe_markdown(f"{text}\n\n📎 {pdf.name}".strip() if pdf else text)
         history = [*history, {"role": "user", "content": shown}]
         draft = ""
-        yield [*history, _waiting("Thinking")], gr.update(value=None), sid
-        for event in agent.chat(text, sid, learner=learner(request), pdf=pdf):
-            if isinstance(event, Token):
-                draft += event.text
-                yield (
-                    [*history, {"role": "assistant", "content": safe_markdown(draft)}],
-                    gr.skip(),
-                    sid,
-                )
-            elif isinstance(event, Step):
-                done = "" if event.fraction is None else f" {event.fraction:.0%}"
-                yield [*history, _waiting(event.text + done)], gr.skip(), sid
-            else:
-                history = [*history, message(event)]
-        yield history, gr.skip(), sid
+        working = gr.update(value=None, submit_btn=False, stop_btn=True)
+        yield [*history, _waiting("Thinking")], working, sid
+        try:
+            for event in agent.chat(text, sid, learner=learner(request), pdf=pdf):
+                if isinstance(event, Token):
+                    draft += event.text
+                    yield [*history, _said(safe_markdown(draft))], gr.skip(), sid
+                elif isinstance(event, Step):
+                    done = "" if event.fraction is None else f" {event.fraction:.0%}"
+                    yield [*history, _waiting(event.text + done)], gr.skip(), sid
+                else:
+                    history = [*history, message(event)]
+        except Exception:  # a bug: the page must not wait for ever
+            logger.exception("The message could not be answered")
+            history = [*history, _said(FAILED)]
+        yield history, IDLE, sid
 
     def send_relayed(
         given: dict[str, str], history: list[Any], sid: str, request: gr.Request
@@ -103,7 +108,9 @@ def build_chat(
     def choices(sid: str, request: gr.Request) -> Any:
         rows = tutor.store.sessions(learner(request))
         listed = [(row["title"] or row["id"], row["id"]) for row in rows]
-        return gr.update(choices=listed, value=sid if any(sid == i for _, i in listed) else None)
+        if all(sid != row["id"] for row in rows):
+            listed = [("New session", sid), *listed]
+        return gr.update(choices=listed, value=sid)
 
     def opened(sid: str, request: gr.Request) -> list[Any]:
         own = any(row["id"] == sid for row in tutor.store.sessions(learner(request)))
@@ -112,8 +119,13 @@ def build_chat(
     def reopen(sid: str, request: gr.Request) -> tuple[list[Any], str]:
         return opened(sid, request), sid
 
-    def start_new() -> tuple[Any, str, None]:
-        return [], new_session(), None
+    def start_new(request: gr.Request) -> tuple[Any, str, Any]:
+        sid = new_session()
+        return [], sid, choices(sid, request)
+
+    def stop(sid: str) -> Any:
+        agent.cancel(sid)
+        return IDLE
 
     outputs = [chatbot, box, session]
     sending = box.submit(send, [box, chatbot, session], outputs, concurrency_limit=8)
@@ -121,7 +133,7 @@ def build_chat(
     chatbot.example_select(_chosen, None, relay, show_progress="hidden")
     relayed = relay.change(send_relayed, [relay, chatbot, session], outputs, concurrency_limit=8)
     relayed.then(choices, session, picker, show_progress="hidden")
-    box.stop(agent.cancel, session, None, cancels=[sending, relayed])
+    box.stop(stop, session, box, cancels=[sending, relayed], show_progress="hidden")
     fresh.click(start_new, None, [chatbot, session, picker], show_progress="hidden")
     picker.input(reopen, picker, [chatbot, session], show_progress="hidden")
     gr.on([blocks.load], opened, session, chatbot, show_progress="hidden").then(
@@ -140,4 +152,8 @@ def _chosen(event: gr.SelectData) -> dict[str, str]:
 
 
 def _waiting(text: str) -> dict[str, Any]:
-    return {"role": "assistant", "content": f"*{safe_markdown(text)} …*"}
+    return _said(f"*{safe_markdown(text)} …*")
+
+
+def _said(content: str) -> dict[str, Any]:
+    return {"role": "assistant", "content": content}

@@ -88,15 +88,13 @@ def build_page(tutor: Tutor, agent: Any) -> Any:
 
 
 def _launch(page: Any, settings: Settings) -> str:
-    import gradio as gr
+    from tutor.ui.theme import make_theme
 
     password = settings.password.get_secret_value() if settings.password else None
 
     def allowed(name: str, given: str) -> bool:
         return bool(name.strip()) and secrets.compare_digest(given.encode(), str(password).encode())
 
-    fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
-    mono = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
     try:
         _app, url, _ = page.launch(
             server_name=settings.host,
@@ -111,11 +109,9 @@ def _launch(page: Any, settings: Settings) -> str:
             mcp_server=False,
             footer_links=[],
             max_file_size=MAX_UPLOAD,
-            theme=gr.themes.Default(
-                font=fonts, font_mono=mono, primary_hue="indigo", neutral_hue="slate"
-            ),
+            theme=make_theme(),
             css_paths=[HERE / "style.css"],
-            head=f"<script>{(HERE / 'sources.js').read_text('utf-8')}</script>",
+            head=f"<script>{(HERE / 'page.js').read_text('utf-8')}</script>",
         )
     except OSError as error:
         raise ConfigError(

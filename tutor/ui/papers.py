@@ -22,7 +22,7 @@ def build_papers(tutor: Tutor) -> gr.Tab:
         with gr.Column(scale=2, min_width=280):
             upload = gr.File(
                 label="Add papers (PDF, Markdown, text)", file_count="multiple", elem_id="upload",
-                file_types=[".pdf", ".md", ".markdown", ".txt"], height=140,
+                file_types=[".pdf", ".md", ".markdown", ".txt"], height=150,
             )  # fmt: skip
             outcome = gr.Markdown(elem_id="upload-outcome")
             only_full = gr.Checkbox(False, label="Only papers with full text", elem_id="only-full")

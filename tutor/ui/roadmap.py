@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import gradio as gr
@@ -67,18 +68,25 @@ def lesson_markdown(topic_id: str) -> str:
     """Objectives, lesson and papers of a topic."""
     topic = load_roadmap().topic(topic_id)
     before = [load_roadmap().topic(name).title for name in topic.prerequisites]
-    parts = [f"# {topic.title}"]
+    parts = [f"## {topic.title}"]
     if before:
         parts.append(f"*Before this: {'; '.join(before)}.*")
     parts.append("**You will be able to**\n" + "\n".join(f"- {o}" for o in topic.objectives))
     lesson = load_lessons().get(topic_id)
     if lesson is not None:
-        parts.append(lesson.markdown)
+        parts.append(_demoted(lesson.markdown))
     papers = papers_of_topic(topic_id)
     if papers:
         listed = "\n".join(f"- {p.title} ({p.year}), arXiv:{p.id}. {p.why}" for p in papers)
-        parts.append(f"## Papers\n{listed}")
+        parts.append(f"### Papers\n{listed}")
     return "\n\n".join(parts)
+
+
+def _demoted(markdown: str) -> str:
+    """Headings one level down, below the topic's own; code is left alone."""
+    parts = markdown.split("```")
+    parts[::2] = [re.sub(r"^(#{1,5}) ", r"#\1 ", part, flags=re.MULTILINE) for part in parts[::2]]
+    return "```".join(parts)
 
 
 def _label(topic: Any, mastery: dict[str, float | None]) -> str:

@@ -9,20 +9,13 @@ import gradio as gr
 from tutor.app import Tutor
 from tutor.replies import progress_markdown
 
-STATES = {
-    "ready": "🟢",
-    "starting": "🟡",
-    "preparing": "🟡",
-    "failed": "🔴",
-    "stopped": "⚪",
-    "off": "⚪",
-}
+DOTS = {"ready": "ready", "starting": "busy", "preparing": "busy", "failed": "failed"}
 
 
 def status_line(tutor: Tutor) -> str:
     """One line: the model, and the index."""
     status = tutor.status()
-    mark = STATES.get(status["model_state"], "⚪")
+    mark = f'<span class="dot {DOTS.get(status["model_state"], "off")}"></span>'
     if status["model_state"] == "ready":
         model = f"{mark} {status['model']} is ready"
     elif status["model_state"] == "off":
@@ -39,9 +32,9 @@ def build_status(tutor: Tutor, learner: Any) -> gr.Tab:
     """Lay out the tab and wire it."""
     with gr.Tab("Status", id="status") as tab:
         details = gr.Markdown(elem_id="status-details")
-        gr.Markdown("### Your progress")
+        gr.Markdown("## Your progress")
         rows = gr.Markdown(elem_id="progress")
-        refresh = gr.Button("Refresh", elem_id="status-refresh")
+        refresh = gr.Button("Refresh", elem_id="status-refresh", size="sm")
 
     def show(request: gr.Request) -> tuple[str, str]:
         return details_markdown(tutor), progress_markdown(tutor.progress(learner(request)))
@@ -65,4 +58,4 @@ def details_markdown(tutor: Tutor) -> str:
         ("Data", str(tutor.settings.home)),
         ("Logs", str(tutor.settings.home / "logs")),
     ]
-    return "### Parts\n| Part | State |\n|---|---|\n" + "\n".join(f"| {a} | {b} |" for a, b in rows)
+    return "## Parts\n| Part | State |\n|---|---|\n" + "\n".join(f"| {a} | {b} |" for a, b in rows)

@@ -112,8 +112,8 @@ def test_per_channel():
         others = tuple(i for i in range(a.ndim) if i != axis % a.ndim)
         want = np.abs(a).max(axis=others, keepdims=True) / 127
         assert np.shape(scales) == want.shape, (
-            f"For shape {a.shape} and axis={axis} the scales need shape {want.shape}: one per index "
-            "of the axis, the maximum being taken over all OTHER axes, which are kept."
+            f"For shape {a.shape} and axis={axis} the scales need shape {want.shape}: one per "
+            "index of the axis, the maximum being taken over all OTHER axes, which are kept."
         )
         close(scales, want, "A channel's scale is its own max|w| / 127.", 1e-9)
         error = np.abs(back(q, scales) - a)
@@ -153,8 +153,8 @@ def test_int8_matmul():
         "fit into int8: accumulate in int32. And each row of x and column of w has its own scale."
     )
     assert (np.abs(got - want) <= 1e-4 * size + 1e-12).all(), (
-        "Close to x @ w, but not the product of the codes: one scale per ROW of x and per COLUMN of "
-        "w, rounded to nearest."
+        "Close to x @ w, but not the product of the codes: one scale per ROW of x and per COLUMN "
+        "of w, rounded to nearest."
     )
 
 

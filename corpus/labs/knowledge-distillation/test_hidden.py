@@ -44,8 +44,8 @@ def test_soft_loss_at_temperature_one():
     near(
         s.soft_loss(a, b, 1.0),
         slow_soft(a, b, 1.0),
-        "At T = 1 the soft loss is KL(teacher || student): weighted by the TEACHER's probabilities, "
-        "summed over classes, averaged over the batch (not over all b * C entries).",
+        "At T = 1 the soft loss is KL(teacher || student): weighted by the TEACHER's "
+        "probabilities, summed over classes, averaged over the batch (not over all b * C entries).",
     )
     near(s.soft_loss(a, a.clone(), 1.0), 0.0, "If student and teacher agree, the KL term is 0.")
 
@@ -106,8 +106,8 @@ def test_distillation_loss():
         near(
             s.distillation_loss(a, b, y, t, alpha),
             alpha * soft + (1 - alpha) * hard,
-            f"The mixed loss is off for alpha={alpha}: alpha belongs to the soft part, 1 - alpha to "
-            "the cross-entropy with the labels, which does not use the temperature.",
+            f"The mixed loss is off for alpha={alpha}: alpha belongs to the soft part, 1 - alpha "
+            "to the cross-entropy with the labels, which does not use the temperature.",
         )
 
 

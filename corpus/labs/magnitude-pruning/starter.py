@@ -42,7 +42,7 @@ def sparsity_of(model: nn.Module) -> float:
 
 
 def neurons_to_keep(layer: nn.Linear, n_keep: int) -> torch.Tensor:
-    """Ascending indices of the n_keep output neurons with the largest L2 norm of incoming weights."""
+    """Ascending indices of the n_keep output neurons with the largest L2 norm of weights."""
     raise NotImplementedError("write neurons_to_keep")
 
 

@@ -168,8 +168,9 @@ def test_neurons_to_keep():
     for n, want in ((1, [2]), (2, [0, 2]), (3, [0, 2, 3]), (5, [0, 1, 2, 3, 4])):
         got = s.neurons_to_keep(layer, n).tolist()
         assert got == want, (
-            f"n_keep={n}: expected {want}, got {got}. A neuron is a row of weight (out, in); rank by "
-            "the L2 norm (squares, so that signs do not cancel) without bias; sort the indices."
+            f"n_keep={n}: expected {want}, got {got}. A neuron is a row of weight (out, in); "
+            "rank by the L2 norm (squares, so that signs do not cancel) without bias; sort the "
+            "indices."
         )
 
 

@@ -94,7 +94,7 @@ def test_backward_matches_central_differences():
     for sizes, B, seed in [([3, 4], 5, 6), ([4, 5, 3], 7, 7), ([3, 6, 5, 4], 8, 8)]:
         params = _params(sizes, seed)
         rng = np.random.default_rng(seed + 50)
-        X, y = rng.normal(size=(B, sizes[0])), rng.integers(0, sizes[-1], B)
+        X = rng.normal(size=(B, sizes[0]))
         R = rng.normal(size=(B, sizes[-1]))
         _, cache = s.forward(params, X)
         grads = s.backward(params, cache, R.copy())
@@ -164,9 +164,9 @@ def test_train_learns_a_curved_boundary():
     assert len(losses) == 80, "losses holds one value per epoch."
     assert [np.shape(W) for W, _ in params] == [(2, 24), (24, 16), (16, 2)], (
         "train must build the layers input -> hidden... -> classes.")
-    assert 0.3 < losses[0] < 1.5, (
-        "The first epoch's mean loss should lie near log(2) for two classes: losses are means of "
-        "batch losses, not sums.")
+    assert 0.1 < losses[0] < 2.5, (
+        "The first epoch's mean loss should have the size of log(2) for two classes: losses are "
+        "means of batch losses, not sums.")
     acc = np.mean(np.asarray(s.predict(params, X)) == y)
     assert acc > 0.96 and losses[-1] < 0.12, (
         "The network does not learn two interleaved half-moons. If single gradients are right, "

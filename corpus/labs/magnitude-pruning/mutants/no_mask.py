@@ -13,7 +13,8 @@ def magnitude_mask(w: torch.Tensor, sparsity: float) -> torch.Tensor:
     n_prune = int(sparsity * w.numel())
     order = torch.argsort(w.detach().abs().flatten(), stable=True)
     mask = torch.ones(w.numel(), dtype=torch.bool)
-    mask[order[:n_prune]] = False  # by rank, not by a threshold: ties cannot prune too many
+    # by rank, not by a threshold: ties cannot prune too many
+    mask[order[:n_prune]] = False
     return mask.view(w.shape)
 
 
@@ -56,7 +57,7 @@ def sparsity_of(model: nn.Module) -> float:
 
 
 def neurons_to_keep(layer: nn.Linear, n_keep: int) -> torch.Tensor:
-    """Ascending indices of the n_keep output neurons with the largest L2 norm of incoming weights."""
+    """Ascending indices of the n_keep output neurons with the largest L2 norm of weights."""
     norms = layer.weight.detach().norm(dim=1)
     order = torch.argsort(norms, descending=True, stable=True)
     return order[:n_keep].sort().values

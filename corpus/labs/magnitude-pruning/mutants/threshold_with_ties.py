@@ -14,7 +14,8 @@ def magnitude_mask(w: torch.Tensor, sparsity: float) -> torch.Tensor:
     order = torch.argsort(w.detach().abs().flatten(), stable=True)
     mask = torch.ones(w.numel(), dtype=torch.bool)
     if n_prune:
-        mask = w.detach().abs().flatten() > w.detach().abs().flatten()[order[n_prune - 1]]
+        sizes = w.detach().abs().flatten()
+        mask = sizes > sizes[order[n_prune - 1]]
     return mask.view(w.shape)
 
 
@@ -58,7 +59,7 @@ def sparsity_of(model: nn.Module) -> float:
 
 
 def neurons_to_keep(layer: nn.Linear, n_keep: int) -> torch.Tensor:
-    """Ascending indices of the n_keep output neurons with the largest L2 norm of incoming weights."""
+    """Ascending indices of the n_keep output neurons with the largest L2 norm of weights."""
     norms = layer.weight.detach().norm(dim=1)
     order = torch.argsort(norms, descending=True, stable=True)
     return order[:n_keep].sort().values
