@@ -90,7 +90,8 @@ def _fact_recall(facts: list[str], answer: str) -> float:
 
 
 def _folded(text: str) -> str:
-    return " ".join(text.lower().split())
+    """Lower case, single blanks, without the label that introduces a correction."""
+    return " ".join(text.lower().replace("**correction.**", "").split())
 
 
 def _share(part: float, whole: int) -> float | None:

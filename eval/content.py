@@ -20,10 +20,12 @@ DUPLICATE = 0.92  # cosine of two items' stem and key
 def run(context: Context) -> TaskResult:
     """Counts, problems, shortcuts that must not pay, and how the grader orders sample answers."""
     items = list(load_items().values())
+    chance = 0.25
     choices = [item for item in items if isinstance(item, ChoiceItem)]
     texts = [item for item in items if isinstance(item, TextItem)]
     found = problems(set(range(1, 8)), run=not context.quick)
     positions = Counter(bank_question(item.id, seed=7).key for item in choices)
+    one_place = max(positions.values()) / len(choices)
     unlike_absolute = [
         [option for option in item.options if not ABSOLUTES.search(option.text)] or item.options
         for item in choices
@@ -49,17 +51,32 @@ def run(context: Context) -> TaskResult:
             Metric("items", float(len(items))),
             Metric("parametric families", float(len(families()))),
             Metric("problems found by corpus.check", float(len(found)), must=0.0),
-            Metric("right by picking the longest option", longest_key_share(choices), "", 0.25,
-                   "chance"),
-            Metric("right by picking one position", max(positions.values()) / len(choices), "", 0.25,
-                   "chance", note="the best of four"),
-            Metric("right by avoiding absolute words", absolute, "", 0.25, "chance"),
+            Metric(
+                "right by picking the longest option",
+                longest_key_share(choices),
+                "",
+                chance,
+                "chance",
+            ),
+            Metric(
+                "right by picking one position",
+                one_place,
+                "",
+                chance,
+                "chance",
+                note="the best of four",
+            ),
+            Metric("right by avoiding absolute words", absolute, "", chance, "chance"),
             Metric("near-duplicate items", _duplicates(context)),
-            Metric("sample answers in the right order", _ordered(context, texts), "",
-                   note=f"full > partial > wrong and off-topic, {len(texts)} text items"),
+            Metric(
+                "sample answers in the right order",
+                _ordered(context, texts),
+                "",
+                note=f"full > partial > wrong and off-topic, {len(texts)} text items",
+            ),
         ),
         details=details,
-    )  # fmt: skip
+    )
 
 
 def _duplicates(context: Context) -> float | None:

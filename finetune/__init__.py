@@ -1,1 +1,1 @@
-"""Fine-tuning: SFT, reward model, preference tuning, export. Not built yet; see docs/architecture.md."""
+"""Fine-tuning: SFT, reward model, preference tuning, export. Not built yet."""

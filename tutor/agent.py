@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from tutor import replies
 from tutor.answer import Answer
-from tutor.errors import DocumentError, StoreError, TutorError
+from tutor.errors import DocumentError, InputError, StoreError, TutorError
 from tutor.events import Event, Step, Token, Turn
 from tutor.exercises.hints import hint_ladder
 from tutor.exercises.quiz import QuizSession
@@ -79,7 +79,6 @@ class Agent:
         """
         text = plain_text(text)[:LONGEST_MESSAGE].strip()
         learner = learner or self._tutor.settings.learner
-        self._cancelled[session] = threading.Event()
         shown = f"{text}\n\n📎 {pdf.name}".strip() if pdf else text
         start = {
             "text": text, "pdf": str(pdf) if pdf else None, "learner": learner, "mode": mode,
@@ -89,8 +88,13 @@ class Agent:
         final: Turn | None = None
         try:
             title = "" if self.turns(session) else shown[:80]
-            # First of all, because it refuses a session that is somebody else's.
             self._tutor.store.touch_session(session, learner, title=title)
+        except TutorError as error:
+            # The session is somebody else's: nothing of this may enter it or stop what runs there.
+            yield Turn("assistant", str(error), {"type": "error"})
+            return
+        self._cancelled[session] = threading.Event()
+        try:
             stream = self._graph.stream(
                 start, _thread(session), stream_mode="custom", durability="exit"
             )
@@ -101,7 +105,7 @@ class Agent:
                     yield event
         except TutorError as error:
             final = Turn("assistant", str(error), {"type": "error"})
-            self._remember(session, [asdict(Turn("user", shown, {"type": "text"})), asdict(final)])
+            self._remember(session, final)  # the message itself is kept by then
         finally:
             self._cancelled.pop(session, None)
         if final is not None:
@@ -136,9 +140,10 @@ class Agent:
         """Close the session database."""
         self._closing.__exit__(None, None, None)
 
-    def _remember(self, session: str, turns: list[dict[str, Any]]) -> None:
+    def _remember(self, session: str, turn: Turn) -> None:
         try:
-            self._graph.update_state(_thread(session), {"turns": turns}, as_node="smalltalk")
+            update = {"turns": [asdict(turn)]}
+            self._graph.update_state(_thread(session), update, as_node="smalltalk")
         except Exception as error:  # the reply itself must still reach the learner
             logger.warning("The turn could not be kept: %s", error)
 
@@ -246,7 +251,7 @@ class Agent:
         return {"reply": replies.question_turn(session), "quiz": session.to_state(), "hints": 0}
 
     def _submission(self, state: ChatState, emit: Any) -> dict[str, Any]:
-        session = QuizSession.from_state(state["quiz"] or {})
+        session = _open_quiz(state)
         text = str(state.get("slots", {}).get("answer") or state["text"])
         emit(Step("Checking your answer"))
         question = session.current
@@ -259,7 +264,7 @@ class Agent:
         return {"reply": reply, "quiz": open_quiz, "hints": 0 if moved else state.get("hints", 0)}
 
     def _hint(self, state: ChatState, emit: Any) -> dict[str, Any]:
-        question = QuizSession.from_state(state["quiz"] or {}).current
+        question = _open_quiz(state).current
         assert question is not None  # a quiz that is over is not kept
         ladder = hint_ladder(question)
         step = min(state.get("hints", 0), len(ladder) - 1)
@@ -316,6 +321,17 @@ def _node(name: str, work: Any) -> Any:
         return {**update, "turns": [asdict(reply)], "last_action": name, "pdf": None}
 
     return run
+
+
+def _open_quiz(state: ChatState) -> QuizSession:
+    """The quiz under way.
+
+    Raises:
+        InputError: There is none.
+    """
+    if not state.get("quiz"):
+        raise InputError("No question is open.", "Say 'quiz me' to start a quiz.")
+    return QuizSession.from_state(state["quiz"] or {})
 
 
 def _session_of() -> str:

@@ -57,7 +57,7 @@ SOURCES = 5  # passages that an answer is made from
 FACTS = 6  # of their sentences that go before the model: a small one drowns in whole passages
 QUOTED_SENTENCES = 5  # of an answer without a model
 SHORT_CHARACTERS = 900  # of a passage that is shown as one quote
-EMBEDDED_RUNS = 24  # runs of sentences compared with the question by meaning
+EMBEDDED_RUNS = 16  # runs of sentences compared with the question by meaning
 FEWEST_WORDS = 12  # in the supported sentences of a draft that is shown
 PATIENCE = 2  # sentences without any support after which a draft is given up
 ENOUGH_WORDS = 45  # … and below this quotes complete it
@@ -65,7 +65,7 @@ HELD = 0.5  # share of supported sentences below which the draft gives way to qu
 
 # Evidence (see `enough_evidence`). Chosen on the development questions of eval/, which are
 # disjoint from those that the report is made on.
-SIMILARITY_ALONE, SIMILARITY_WITH_WORDS, COVERAGE_WITH, COVERAGE_ALONE = 0.5, 0.33, 0.45, 0.6
+SIMILARITY_ALONE, SIMILARITY_WITH_WORDS, COVERAGE_WITH, COVERAGE_ALONE = 0.4, 0.3, 0.45, 0.6
 
 # Where a lesson says what a thing is, and where it says how topics hang together.
 SECTION_WORTH = {"In short": 0.1, "The idea": 0.05, "Note": 0.05, "Why it matters": -0.05,
@@ -73,7 +73,7 @@ SECTION_WORTH = {"In short": 0.1, "The idea": 0.05, "Note": 0.05, "Why it matter
 
 ENDS_SENTENCE = re.compile(r"[.!?\n]")
 _MARKER = re.compile(r"\s*\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]")
-_ARXIV_ID = re.compile(r"\b(\d{4}\.\d{4,5})(?:v\d+)?\b")
+_ARXIV_ID = re.compile(r"\b(\d{2}(?:0[1-9]|1[0-2])\.\d{4,5})(?:v\d+)?\b")
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def answer_question(
         )
         yield finish(_refusal(question, reason, ()))
         return
-    if not enough_evidence(retrieval):
+    if not passages or not enough_evidence(retrieval):
         reason = "The library holds too little on this question to answer it."
         yield finish(_refusal(question, reason, passages[:3]))
         return
@@ -191,6 +191,7 @@ def answer_question(
                 if ENDS_SENTENCE.search(delta) and _is_hopeless(draft, checker):
                     break  # closing the stream stops the model
         except ServerError as error:
+            draft = ""  # it broke off in the middle
             reason_quoted = (
                 f"The language model went away ({error.message}), so the sources are quoted."
             )
@@ -402,6 +403,8 @@ def _best_sentences(
             chosen.update(zip(places, run.sentences, strict=True))
             said |= vocabulary
             said_sentences.update(run.sentences)
+    if not chosen:
+        return [(i, _shortened(p.text)) for i, p in enumerate(passages[:2])]
     # Passages in the order in which they came in; within a passage as the author put them.
     order = {i: rank for rank, i in enumerate(dict.fromkeys(i for i, _ in chosen))}
     places = sorted(chosen, key=lambda place: (order[place[0]], place[1]))

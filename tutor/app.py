@@ -239,7 +239,10 @@ class Tutor:
             if paper is None:
                 raise
             return summary_from_notes(paper)
-        self.add_files([pdf])
+        try:
+            self.add_files([pdf])
+        except (ModelError, NetworkError) as error:  # a summary needs no embeddings
+            logger.warning("The paper is not in the library: %s", error)
         return summarize(parse(pdf, cancel=cancel), self.llm(), report, cancel)
 
     def add_files(self, paths: Sequence[Path], **options: Any) -> list[Any]:

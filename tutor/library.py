@@ -70,7 +70,7 @@ class Library:
         self._writing = threading.RLock()  # one writer at a time; held while embedding
         self._index: Index | None = None
         self._retriever: Retriever | None = None
-        self._stamp: tuple[int, bool] | None = None
+        self._stamp: dict[str, str] | None = None
         self.ready = False  # the built-in corpus is in the index
 
     # --- reading ------------------------------------------------------------------------------
@@ -84,8 +84,9 @@ class Library:
                     self._retriever = Retriever(chunks)
                 return self._retriever
             index = self._open()
-            stamp = (index.count(), True)
-            if stamp != self._stamp:  # another process may have added documents
+            # Another process may have added documents; a count would miss one replaced by another.
+            stamp = {doc_id: row.sha256 for doc_id, row in index.documents().items()}
+            if stamp != self._stamp:
                 self._retriever = Retriever(list(index.chunks()), index, self._load_embedder())
                 self._stamp = stamp
             assert self._retriever is not None
@@ -118,7 +119,7 @@ class Library:
 
     def file_of(self, doc_id: str) -> Path | None:
         """The stored original of an added document."""
-        found = sorted(self._settings.folder("papers").glob(_safe(doc_id) + ".original.*"))
+        found = sorted(self._settings.folder("papers").glob(_safe(doc_id) + ".original*"))
         return found[0] if found else None
 
     # --- writing ------------------------------------------------------------------------------
@@ -304,7 +305,7 @@ def load_document(path: Path) -> Document:
             name: tuple(data.pop(name)) for name in ("authors", "references", "page_texts")
         }
         return Document(sections=sections, **lists, **data)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(
             f"The stored document {path.name} is damaged.", "Remove the paper and add it again."
         ) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -24,7 +25,10 @@ def _default_home() -> Path:
 class Settings(BaseSettings):
     """All that can be configured. Every field NAME is set by the variable TUTOR_NAME."""
 
-    model_config = SettingsConfigDict(env_prefix="TUTOR_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        # An empty variable counts as unset: no home in the working directory, no empty password.
+        env_prefix="TUTOR_", frozen=True, extra="ignore", env_ignore_empty=True
+    )  # fmt: skip
 
     home: Path = Field(default_factory=_default_home, description="Where all state lives.")
 
@@ -58,7 +62,10 @@ class Settings(BaseSettings):
     @field_validator("home", "shared")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
-        return None if path is None else path.expanduser().absolute()
+        try:
+            return None if path is None else path.expanduser().absolute()
+        except RuntimeError as error:  # "~nobody"
+            raise ValueError("names the home of a user that does not exist") from error
 
     @field_validator("vllm_args", mode="before")
     @classmethod
@@ -72,6 +79,9 @@ class Settings(BaseSettings):
     def _http(cls, url: str) -> str:
         if url and not url.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
+        parts = urlsplit(url)
+        if url and (not parts.hostname or parts.port == 0):  # the port's number is checked here too
+            raise ValueError("must name a host, and a port from 1 to 65535 if any")
         return url.rstrip("/")
 
     @property

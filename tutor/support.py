@@ -18,12 +18,12 @@ from tutor.retrieve import Passage, stems
 if TYPE_CHECKING:
     from tutor.models.embed import Embedder
 
-COVERAGE = 0.6  # share of content stems that a window of two sentences must hold …
+COVERAGE = 0.7  # share of content stems that a window of two sentences must hold …
 COVERAGE_SIMILAR = 0.4  # … or this much, where the meaning is as close as
-SIMILAR = 0.72  # this cosine
-FEWEST_STEMS = 3  # a sentence with fewer content words says nothing that could be checked
+SIMILAR = 0.75  # this cosine
+FEWEST_STEMS = 4  # a sentence with fewer content words says nothing that could be checked
 EMBEDDED = 4  # windows a sentence is compared with by meaning: embedding costs time
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
+_NUMBER = re.compile(r"(?<![\w.])(?:\d+(?:[.,]\d+)*|\.\d+)")
 _NEGATION = re.compile(r"\b(?:not|no|never|without|cannot|neither|nor|fails?|unable)\b|n't\b", re.I)
 _MISCONCEPTION = re.compile(r"\*\*Misconception\.\*\*.*?(?=\*\*Correction\.\*\*|\Z)", re.DOTALL)
 
@@ -50,6 +50,7 @@ def numbers(text: str) -> set[str]:
     found = set()
     for match in _NUMBER.findall(text):
         plain = match.replace(",", "")
+        plain = f"0{plain}" if plain.startswith(".") else plain
         found.add(plain.rstrip("0").rstrip(".") if "." in plain else plain)
     return found
 

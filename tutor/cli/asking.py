@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,6 +25,7 @@ from tutor.cli.output import (
     table,
 )  # fmt: skip
 from tutor.errors import InputError, TutorError
+from tutor.sanitize import safe_markdown
 
 app = typer.Typer()
 
@@ -73,7 +75,7 @@ def show_answer(data: dict[str, Any]) -> None:
     markdown(data["answer"])
     for citation in data["citations"]:
         where = replies.source_line(citation)
-        markdown(f"**[{citation['n']}]** {where}: “{citation['quote']}”")
+        markdown(f"**[{citation['n']}]** {where}: “{safe_markdown(citation['quote'])}”")
     if data["reason"] and not data["refused"]:
         markdown(f"*{data['reason']}*")
 
@@ -172,7 +174,6 @@ def summarize(
     as_json: Json = False,
 ) -> None:
     """Summarise a paper; every bullet with its page and a quote that stands there."""
-    path = Path(target)
     with opened(model=not no_model, index=False) as tutor, progress() as report:
-        summary = tutor.summarize(path if path.exists() else target, report)
+        summary = tutor.summarize(Path(target) if os.path.exists(target) else target, report)
     emit(summary.to_dict(), as_json, lambda _: markdown(replies.summary_markdown(summary)))

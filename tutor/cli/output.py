@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tutor.errors import InputError, TutorError
+from tutor.sanitize import plain_text
 from tutor.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -27,9 +28,20 @@ StageOption = Annotated[int | None, typer.Option("--stage", min=1, max=7)]
 def emit(data: dict[str, Any], as_json: bool, human: Callable[[dict[str, Any]], None]) -> None:
     """Print a result: one JSON object, or what `human` makes of it."""
     if as_json:
-        sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
+        write_json(data)
     else:
         human(data)
+
+
+def write_json(data: dict[str, Any]) -> None:
+    """One line of JSON; characters that stdout can't take (half a surrogate pair) are escaped."""
+    line = json.dumps(data, ensure_ascii=False)
+    try:
+        line.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        line = json.dumps(data)
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 @contextmanager
@@ -38,7 +50,7 @@ def progress() -> Iterator[Callable[[str, float], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=Console(stderr=True), transient=True)
     tasks: dict[str, Any] = {}
 
@@ -80,8 +92,7 @@ def run_lines(source: str, work: Callable[[dict[str, Any]], dict[str, Any]]) -> 
             reply = {"error": str(error) or type(error).__name__}
             if isinstance(given, dict) and "id" in given:
                 reply["id"] = given["id"]
-        sys.stdout.write(json.dumps(reply, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        write_json(reply)
     if failed:
         raise typer.Exit(1)
 
@@ -148,5 +159,6 @@ def table(title: str, columns: list[str], rows: list[list[object]]) -> None:
 
     drawn = Table(*columns, title=title)
     for row in rows:
-        drawn.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+        # Cells hold titles and texts of papers: no control character may reach the terminal.
+        drawn.add_row(*("" if cell is None else escape(plain_text(str(cell))) for cell in row))
     console().print(drawn)

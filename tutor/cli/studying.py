@@ -68,7 +68,8 @@ def grade(
     from tutor.exercises.grade import grade_payload
     from tutor.exercises.question import questions_by_id
 
-    if jsonl is None and (question is None or answer is None):
+    given = (question is not None, answer is not None)
+    if given != ((True, True) if jsonl is None else (False, False)):
         raise typer.BadParameter("give --question and --answer, or --jsonl -")
     with opened(index=False) as tutor:
         with progress() as report:

@@ -79,7 +79,7 @@ through("namespaces", lambda: os.unshare(0x10000000) if hasattr(os, "unshare") e
 if {name.strip().split(":")[0] for name in open("/proc/net/dev") if ":" in name} - {"lo"}:
     print("the network devices")
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
-held = any(int(status[name], 16) for name in ("CapEff", "CapPrm", "CapInh", "CapAmb"))
+held = any(int(status[name], 16) for name in ("CapEff", "CapPrm", "CapAmb"))
 if os.getuid() == 0 or held or int(status["NoNewPrivs"]) != 1 or int(status["Seccomp"]) != 2:
     print("the privileges")
 if len([name for name in os.listdir("/proc") if name.isdigit()]) > 4:
@@ -275,7 +275,9 @@ def _run(
     if killed_by is None and child.returncode == 128 + signal.SIGXCPU:
         killed_by = "cpu"
     seconds = time.monotonic() - began
-    return SandboxResult(out, err, told[1:], child.returncode, killed_by, seconds)
+    # bubblewrap itself was ended where a limit was passed, and reports signals as 128 + n.
+    code = 128 - child.returncode if child.returncode < 0 else child.returncode
+    return SandboxResult(out, err, told[1:], code, killed_by, seconds)
 
 
 def _watch(

@@ -24,6 +24,7 @@ WELCOME = (
 )
 FAILED = "⚠ That could not be answered: an error that should not happen. Its details are in the log."
 IDLE = gr.update(submit_btn=True, stop_btn=False)
+NEW = ("New session", "")
 EXAMPLES = (
     "Why are attention scores divided by the square root of the key size?",
     "Summarize Attention Is All You Need",
@@ -42,7 +43,7 @@ def build_chat(
     """Lay out the tab and wire it; returns the state by which other tabs send a message."""
     with gr.Row(elem_id="chat-bar"):
         picker = gr.Dropdown(
-            [], label="Session", elem_id="sessions", interactive=True, filterable=False
+            [NEW], value="", label="Session", elem_id="sessions", interactive=True, filterable=False
         )
         fresh = gr.Button("New session", elem_id="new-session", size="sm", scale=0)
     chatbot = gr.Chatbot(
@@ -65,7 +66,7 @@ def build_chat(
         sources=["upload"],
         max_plain_text_length=20_000,
         autofocus=True,
-        placeholder="Ask, drop a PDF, or say “quiz me on stage 3”",
+        placeholder="Ask, or drop a PDF",
         stop_btn=False,
     )
     relay = gr.State({})
@@ -109,7 +110,7 @@ def build_chat(
         rows = tutor.store.sessions(learner(request))
         listed = [(row["title"] or row["id"], row["id"]) for row in rows]
         if all(sid != row["id"] for row in rows):
-            listed = [("New session", sid), *listed]
+            listed = [(NEW[0], sid), *listed]
         return gr.update(choices=listed, value=sid)
 
     def opened(sid: str, request: gr.Request) -> list[Any]:

@@ -121,7 +121,7 @@ def build_quiz(tutor: Tutor, learner: Any) -> gr.Tab:
         show_progress="hidden",
     )  # fmt: skip
     for done in (started, checked):
-        done.then(None, None, None, js=FOCUS_ON_ANSWER)
+        done.then(js=FOCUS_ON_ANSWER)
     hint.click(give_hint, [state, hints], [feedback, hints], show_progress="hidden")
     return tab
 

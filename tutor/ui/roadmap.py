@@ -15,6 +15,12 @@ from tutor.replies import next_markdown
 from tutor.ui.chat import relayed_message
 from tutor.ui.render import LATEX
 
+# On a phone the lesson is below the list of topics.
+SHOW_LESSON = """() => {
+  const actions = document.querySelector("#roadmap-ask");
+  if (innerWidth <= 640 && actions) actions.scrollIntoView({ block: "start" });
+}"""
+
 
 def build_roadmap(tutor: Tutor, learner: Any, relay: gr.State, tabs: gr.Tabs) -> gr.Tab:
     """Lay out the tab and wire it."""
@@ -58,7 +64,7 @@ def build_roadmap(tutor: Tutor, learner: Any, relay: gr.State, tabs: gr.Tabs) ->
     tab.select(topics, stage, topic, show_progress="hidden")
     tab.select(suggest, None, advice, show_progress="hidden")
     stage.change(topics, stage, topic, show_progress="hidden")
-    topic.change(show, topic, lesson, show_progress="hidden")
+    topic.change(show, topic, lesson, show_progress="hidden").then(js=SHOW_LESSON)
     ask.click(lambda t: say(t, "Explain"), topic, [relay, tabs], show_progress="hidden")
     quiz.click(lambda t: say(t, "Quiz me on"), topic, [relay, tabs], show_progress="hidden")
     return tab

@@ -201,4 +201,4 @@ def test_from_logits_learns():
     assert float(gain[:4].mean()) > 0 > float(gain[4:].mean()), (
         "After training, chosen answers must be likelier and rejected ones less likely."
     )
-    assert float(loss) < 0.5, f"The loss stays at {float(loss):.2f} after 60 steps."
+    assert loss.item() < 0.5, f"The loss stays at {loss.item():.2f} after 60 steps."

@@ -136,7 +136,7 @@ def epoch_case(seed, max_norm, top, msg):
     params = [p for p in model.parameters() if p.requires_grad]
     got = s.train_epoch(model, batches, torch.optim.SGD(params, lr=0.5), max_norm=max_norm)
     want = reference_epoch(twin.train(), batches, 0.5, max_norm)
-    worst = max(float((p - q).abs().max()) for p, q in zip(model.parameters(), twin.parameters()))
+    worst = max((p - q).abs().max().item() for p, q in zip(model.parameters(), twin.parameters()))
     assert worst < 1e-3, msg
     return got, want
 

@@ -129,7 +129,7 @@ def test_loss_at_start():
     torch.manual_seed(0)
     model = s.TinyGPT(len(CHARS), BLOCK)
     x, y = DATA[:BLOCK][None], DATA[1 : BLOCK + 1][None]
-    loss = float(F.cross_entropy(model(x)[0], y[0]))
+    loss = F.cross_entropy(model(x)[0], y[0]).item()
     assert loss < 2 * math.log(len(CHARS)), (
         f"An untrained model should cost about ln V = {math.log(len(CHARS)):.1f} nats, yours costs "
         f"{loss:.1f}: the logits are too large at the start."
@@ -143,7 +143,7 @@ def test_one_update_per_step():
     losses = s.train(model, data, steps=3, lr=1e-3)
     assert len(losses) == 3, "train must return one loss per step."
     assert all(isinstance(v, float) for v in losses), "Losses must be floats: use .item()."
-    moved = [float((p - q).abs().max()) for p, q in zip(model.parameters(), before)]
+    moved = [(p - q).abs().max().item() for p, q in zip(model.parameters(), before)]
     assert max(moved) > 1e-4, "Training changed no parameter: backward and step, in this order."
     # the first steps of AdamW move a parameter by about lr each
     assert max(moved) < 6e-3, "Three steps with lr=1e-3 moved too far: is lr used, once per step?"
@@ -173,7 +173,7 @@ def test_training_reaches_the_goal():
     with torch.no_grad():
         x = torch.stack([DATA[i : i + BLOCK] for i in range(len(DATA) - BLOCK)])
         y = torch.stack([DATA[i + 1 : i + BLOCK + 1] for i in range(len(DATA) - BLOCK)])
-        loss = float(F.cross_entropy(model(x).flatten(0, 1), y.flatten()))
+        loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten()).item()
     assert loss < 0.5, (
         f"After 300 steps the mean loss over all windows is {loss:.2f} nats, the goal is 0.5. If "
         f"your own list ends near it ({losses[-1]:.2f}), training and evaluation see different "

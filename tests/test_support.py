@@ -1,0 +1,142 @@
+"""Support: words, numbers and polarity decide whether a passage backs a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as runs
+from hypothesis import strategies as st
+from tiny_corpus import a_passage
+
+from tutor.support import SupportChecker, claims, negated, numbers, windows
+
+TEXT = (
+    "The scores are divided by the square root of the key size, which is 64 in the base model. "
+    "A softmax turns each row of scores into weights. The big model reaches 28.4 BLEU."
+)
+
+
+class Alike:
+    """An embedder for which all texts mean the same, or nothing does."""
+
+    name = "alike"
+    dimension = 2
+
+    def __init__(self, alike: bool) -> None:
+        self.alike = alike
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        rows = np.tile(np.array([1.0, 0.0], dtype=np.float32), (len(texts), 1))
+        if not self.alike:
+            rows[1:] = [0.0, 1.0]
+        return rows
+
+
+def supported(sentence: str, text: str = TEXT, **options: object) -> bool:
+    found = SupportChecker([a_passage(text)], **options).check(sentence)  # type: ignore[arg-type]
+    return found is not None and found.supported
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("1,000 and 1000", {"1000"}),
+        ("3.50 or 3.5", {"3.5"}),
+        ("0.0 and 0", {"0"}),
+        (".95", {"0.95"}),
+        ("0.95", {"0.95"}),
+        ("175B parameters", {"175"}),
+        ("in GPT-3 and x2", {"3"}),
+        ("ends with 10.", {"10"}),
+        ("no figures", set()),
+        ("100", {"100"}),
+    ],
+)
+def test_numbers_are_read_as_people_write_them(text: str, wanted: set[str]) -> None:
+    assert numbers(text) == wanted
+
+
+@runs(max_examples=60, deadline=None)
+@given(st.integers(0, 10**9))
+def test_thousands_separators_do_not_matter(n: int) -> None:
+    assert numbers(f"about {n:,} tokens") == numbers(f"{n}") == {str(n)}
+
+
+@runs(max_examples=60, deadline=None)
+@given(st.decimals(0, 9999, places=3), st.integers(0, 3))
+def test_trailing_zeros_do_not_matter(number: object, zeros: int) -> None:
+    assert numbers(f"{number}") == numbers(f"{number}{'0' * zeros}")
+
+
+@runs(max_examples=60, deadline=None)
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_numbers_of_two_lines_are_those_of_each(a: str, b: str) -> None:
+    assert numbers(f"{a}\n{b}") == numbers(a) | numbers(b)
+
+
+def test_sentence_of_the_passage_is_supported() -> None:
+    found = SupportChecker([a_passage("Cats sleep all day."), a_passage(TEXT)]).check(
+        "The scores are divided by the square root of the key size."
+    )
+    assert found and found.supported and found.passage == 1
+    assert "square root" in found.quote
+
+
+def test_another_number_is_not_supported() -> None:
+    assert supported("The big model reaches 28.4 BLEU points.")
+    assert not supported("The big model reaches 29.4 BLEU points.")
+    assert not supported("The big model reaches .95 BLEU points.")
+
+
+def test_alike_meaning_never_excuses_a_number() -> None:
+    assert not supported("The big model reaches 99 BLEU points.", embedder=Alike(True))
+
+
+def test_denial_of_a_passage_is_not_supported() -> None:
+    assert not supported("The scores are not divided by the square root of the key size.")
+    assert negated("It does not fail to") is False, "two denials cancel out"
+
+
+def test_meaning_gives_a_paraphrase_a_second_chance() -> None:
+    sentence = "Softmax makes weights out of rows, quickly and elegantly."
+    assert not supported(sentence), "the case needs a sentence that words alone do not support"
+    assert supported(sentence, embedder=Alike(True))
+    assert not supported(sentence, embedder=Alike(False))
+
+
+def test_sentence_with_too_few_words_is_not_checked() -> None:
+    assert SupportChecker([a_passage(TEXT)]).check("It scores.") is None
+
+
+def test_nothing_supports_without_passages() -> None:
+    assert SupportChecker([]).check("The scores are divided by the root.") is None
+
+
+def test_title_counts_as_said_but_not_alone() -> None:
+    passage = a_passage("Weights sum to one in each row of the matrix.", title="Softmax Function")
+    checker = SupportChecker([passage])
+    assert checker.check("Softmax function weights sum to one in each row.").supported  # type: ignore[union-attr]
+    assert not checker.check("The softmax function is famous.").supported  # type: ignore[union-attr]
+
+
+def test_misconception_is_no_evidence() -> None:
+    text = (
+        "- **Misconception.** Attention weights are learned parameters of the model. "
+        "**Correction.** Attention weights are computed anew for each input sequence."
+    )
+    assert "learned parameters" not in claims(text)
+    assert not supported("Attention weights are learned parameters of the model.", text)
+    assert supported("Attention weights are computed anew for each input sequence.", text)
+
+
+def test_misconception_cut_off_before_its_correction_asserts_nothing() -> None:
+    assert claims("**Misconception.** Weights are learned.").strip() == ""
+
+
+def test_windows_are_sentences_and_neighbours() -> None:
+    assert windows("One is here. Two is here.") == [
+        "One is here.", "Two is here.", "One is here. Two is here.",
+    ]  # fmt: skip
