@@ -1,6 +1,7 @@
-"""Check the content: `python -m corpus.check [--stage N] [--no-run]`.
+"""Check the content: `python -m corpus.check [--stage N] [--no-run] [--labs]`.
 
-Prints one line a problem and exits with 1 if there is any. What a schema can't say stands here:
+Prints one line a problem and exits with 1 if there is any. With --labs it runs every lab's solution
+and mutants against the hidden tests instead. What a schema can't say stands here:
 lesson lengths, code blocks whose printed output must match, keys recomputed, sources that resolve,
 and shortcuts (longest option, absolute words) that must not pay.
 """
@@ -8,6 +9,7 @@ and shortcuts (longest option, absolute words) that must not pay.
 from __future__ import annotations
 
 import argparse
+import ast
 import math
 import os
 import re
@@ -20,10 +22,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from corpus.exercises import ChoiceItem, NumericItem, TextItem, load_items
+from corpus.labs import Lab, load_labs
 from corpus.lessons import SECTIONS, Lesson, load_lessons
 from corpus.loading import CorpusError
 from corpus.papers import load_papers
 from corpus.roadmap import load_roadmap
+from corpus.trials import Trial, try_labs
 
 ABSOLUTES = re.compile(r"\b(always|never|all of the above|none of the above)\b", re.IGNORECASE)
 CODE_BLOCK = re.compile(r"```python\n(.*?)```\s*```output\n(.*?)```", re.DOTALL)
@@ -120,6 +124,41 @@ def check_item(item: ChoiceItem | NumericItem | TextItem) -> Iterator[str]:
             yield "its samples' scores are not ordered full > partial > wrong"
 
 
+def check_lab(lab: Lab) -> Iterator[str]:
+    """Problems of one lab that show without running it."""
+    sources = {"starter.py": lab.starter, "solution.py": lab.solution, "test_hidden.py": lab.tests}
+    sources |= {f"mutants/{name}.py": source for name, source in lab.mutants.items()}
+    if len(lab.mutants) < 4:
+        yield f"has {len(lab.mutants)} mutants, not at least 4"
+    if not 150 <= len(lab.task.split()) <= 480:
+        yield f"its task has {len(lab.task.split())} words, not 150-480"
+    if "## Hints" not in lab.task:
+        yield "its task gives no hints"
+    for name, source in sources.items():
+        try:
+            tree = ast.parse(source)
+        except SyntaxError as error:
+            yield f"{name} line {error.lineno}: {error.msg}"
+            continue
+        if name.startswith("mutants/") and not ast.get_docstring(tree):
+            yield f"{name} does not name its mistake"
+        if name == "test_hidden.py":
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Assert) and node.msg is None:
+                    yield f"{name} line {node.lineno}: an assert teaches nothing"
+
+
+def lab_problems(trials: Iterable[Trial]) -> list[str]:
+    """What the runs of solutions, starters and mutants have brought to light."""
+    found = []
+    for trial in trials:
+        if trial.candidate == "solution" and trial.failed is not None:
+            found.append(f"lab {trial.lab}: its solution fails {trial.failed}: {trial.message}")
+        elif trial.candidate != "solution" and trial.failed is None:
+            found.append(f"lab {trial.lab}: {trial.candidate} passes all tests")
+    return found
+
+
 def longest_key_share(items: Iterable[ChoiceItem]) -> float:
     """How often picking the longest option finds the key (ties share the credit)."""
     hits = []
@@ -150,6 +189,9 @@ def problems(stages: set[int], run: bool = True) -> list[str]:
         share = longest_key_share(choices)
         if share > 0.30:
             found.append(f"stage {stage}: the longest option is the key in {share:.0%} of items")
+    for lab in load_labs().values():
+        if roadmap.stage_of(lab.topic) in stages:
+            found += [f"lab {lab.id}: {line}" for line in check_lab(lab)]
     prompts: dict[str, str] = {}
     for item in items:
         stem = " ".join(item.prompt.lower().split())
@@ -171,9 +213,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stage", type=int, choices=range(1, 8), action="append")
     parser.add_argument("--no-run", action="store_true", help="do not run the code blocks")
+    parser.add_argument("--labs", action="store_true", help="run the labs' solutions and mutants")
     options = parser.parse_args()
     try:
-        found = problems(set(options.stage or range(1, 8)), run=not options.no_run)
+        if options.labs:
+            trials = try_labs(load_labs().values())
+            killed = sum(t.failed is not None for t in trials if t.candidate != "solution")
+            print(f"{len(load_labs())} labs, {len(trials)} runs, {killed} wrong solutions caught")
+        found = (
+            lab_problems(trials)
+            if options.labs
+            else problems(set(options.stage or range(1, 8)), run=not options.no_run)
+        )
     except CorpusError as error:
         found = [str(error)]
     print(*found, f"{len(found)} problems", sep="\n")

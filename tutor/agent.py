@@ -79,7 +79,7 @@ class Agent:
         """
         text = plain_text(text)[:LONGEST_MESSAGE].strip()
         learner = learner or self._tutor.settings.learner
-        shown = f"{text}\n\n📎 {pdf.name}".strip() if pdf else text
+        shown = f"{text}\n\nFile: {pdf.name}".strip() if pdf else text
         start = {
             "text": text, "pdf": str(pdf) if pdf else None, "learner": learner, "mode": mode,
             "intent": intent,
@@ -238,6 +238,8 @@ class Agent:
 
     def _quiz(self, state: ChatState, emit: Any) -> dict[str, Any]:
         slots = state.get("slots", {})
+        if slots.get("kind") == "code":
+            return self._code(state, emit)
         topic = slots.get("topic")
         stage = None if topic else slots.get("stage")
         paper = None if topic or stage else slots.get("arxiv_id") or slots.get("paper")

@@ -24,6 +24,7 @@ from tutor.settings import Settings
 from tutor.summarize import PaperSummary, summarize, summary_from_notes
 
 if TYPE_CHECKING:
+    from tutor.exercises.code import CodeGrade
     from tutor.exercises.question import Grade, Kind, Question, Source
     from tutor.exercises.quiz import QuizSession
     from tutor.learner.plan import Step as NextStep
@@ -291,6 +292,19 @@ class Tutor:
             result = grade(question, answer, embedder=self._embedder, reveal=True)
         return result, moved
 
+    def submit_code(self, lab_id: str, source: str, *, learner: str) -> CodeGrade:
+        """Run a lab's hidden tests on a submission and record the attempt.
+
+        Raises:
+            NotFoundError: There is no such lab.
+            SandboxError: Code can't be isolated here; it was not run.
+        """
+        from tutor.exercises.code import grade_code, lab_of, lab_question
+
+        result = grade_code(lab_of(lab_id), source)
+        self.store.record_attempt(learner, lab_question(lab_id), source, result.grade)
+        return result
+
     def next_step(self, learner: str) -> NextStep:
         """What to study now, and why."""
         from tutor.learner.plan import next_step
@@ -380,5 +394,6 @@ class Tutor:
             "model_detail": server.detail if server else "",
             "model_fraction": server.fraction if server else None,
             "index_ready": self.library.ready,
+            "index_built": self.library.built,
             "embeddings": self._embedder is not None,
         }

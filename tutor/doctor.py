@@ -146,8 +146,9 @@ def _server(settings: Settings) -> str:
 
 
 def _sandbox(settings: Settings) -> str:
-    bubblewrap = shutil.which("bwrap")
-    return "bubblewrap found" if bubblewrap else "no sandbox: learner code is never run"
+    from tutor.exercises.sandbox import check_isolation
+
+    return f"holds: {check_isolation()}"
 
 
 def _front_end(settings: Settings) -> str:

@@ -72,6 +72,7 @@ class Library:
         self._retriever: Retriever | None = None
         self._stamp: dict[str, str] | None = None
         self.ready = False  # the built-in corpus is in the index
+        self.built = 0.0  # share of it that is
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -148,8 +149,9 @@ class Library:
                 vectors = embedder.embed([embedding_text(chunk) for chunk in chunks])
                 index.add(document, chunks, vectors, "corpus")
                 done += len(chunks)
+                self.built = done / total
                 if progress:
-                    progress("Indexing lessons and notes", done / total)
+                    progress("Indexing lessons and notes", self.built)
             names = {document.doc_id for document, _ in wanted}
             for doc_id, row in present.items():
                 if row.source == "corpus" and doc_id not in names:

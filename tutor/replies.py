@@ -6,8 +6,10 @@ here or passes it here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from corpus.labs import Lab
 from corpus.roadmap import load_roadmap
 from tutor.answer import Answer, Citation
 from tutor.events import Turn
@@ -53,8 +55,13 @@ def source_line(citation: Citation | dict[str, Any]) -> str:
     return safe_markdown(f"{fields['title']}{section}{page}")
 
 
-def summary_markdown(summary: PaperSummary) -> str:
-    """A paper summary; each bullet with its page."""
+def page_mark(point: Point) -> str:
+    """Where a bullet's quote stands, as text."""
+    return f" (p. {point.page})" if point.page else ""
+
+
+def summary_markdown(summary: PaperSummary, mark: Callable[[Point], str] = page_mark) -> str:
+    """A paper summary; each bullet ends with what `mark` makes of its page and quote."""
     authors = ", ".join(summary.authors[:4]) + (" et al." if len(summary.authors) > 4 else "")
     head = f"### {safe_markdown(summary.title)}\n{safe_markdown(authors)}"
     if summary.year:
@@ -69,7 +76,10 @@ def summary_markdown(summary: PaperSummary) -> str:
         ("Limitations", summary.limitations),
     ):
         if points:
-            lines.append(f"**{name}**\n" + "\n".join(_bullet(point) for point in points))
+            lines.append(
+                f"**{name}**\n"
+                + "\n".join(f"- {safe_markdown(point.text)}{mark(point)}" for point in points)
+            )
     if summary.terms:
         terms = "\n".join(
             f"- *{safe_markdown(t.term)}*: {safe_markdown(t.meaning)}" for t in summary.terms
@@ -79,11 +89,6 @@ def summary_markdown(summary: PaperSummary) -> str:
         titles = [load_roadmap().topic(topic).title for topic in summary.topics]
         lines.append("**On the roadmap:** " + "; ".join(titles))
     return "\n\n".join(lines)
-
-
-def _bullet(point: Point) -> str:
-    page = f" (p. {point.page})" if point.page else ""
-    return f"- {safe_markdown(point.text)}{page}"
 
 
 def question_turn(session: QuizSession) -> Turn:
@@ -106,8 +111,12 @@ def question_markdown(question: Question) -> str:
         )
         return f"{text}\n\n*Answer with a letter.*"
     unit = f" in {question.unit}" if question.unit else ""
-    how = {"numeric": f"Answer with a number{unit}.", "text": "Answer in a sentence or two."}
-    return f"{text}\n\n*{how.get(question.kind, '')}*"
+    how = {
+        "numeric": f"Answer with a number{unit}.",
+        "text": "Answer in a sentence or two.",
+        "code": "Answer with the whole module, or use the Labs tab.",
+    }
+    return f"{text}\n\n*{how[question.kind]}*"
 
 
 def _about(question: Question) -> str:
@@ -183,18 +192,33 @@ def papers_markdown(query: str, found: dict[str, Any]) -> str:
 
 
 def code_markdown(topic: str | None) -> str:
-    """The worked example to build from, until there is a lab on the topic."""
+    """The labs of a topic; where it has none, its worked example to build from."""
+    from corpus.labs import labs_of
     from corpus.lessons import load_lessons
 
     lessons = load_lessons()
     lesson = lessons.get(topic or "") or lessons["self-attention"]
+    # Where nothing was named, attention is the thing to have built once.
+    labs = labs_of(topic or "multi-head-attention")
+    if labs:
+        about = "\n\n".join(_lab(lab) for lab in labs)
+        return (
+            f"**Build it yourself.** Open the **Labs** tab, choose the lab and press *Run*: hidden "
+            f"tests check your code in a sandbox and say what is probably wrong.\n\n{about}"
+        )
     example = lesson.sections.get("Worked example")
     if example is None:
         return f"There is no coding exercise on {lesson.title} yet."
     return (
-        f"**Build it yourself: {lesson.title}.** Write the code of this worked example on your own "
-        f"machine before you read it, then compare what it prints.\n\n{example}"
+        f"**Build it yourself: {lesson.title}.** There is no lab on this topic yet. Write the code "
+        "of this worked example on your own machine before you read it, then compare what it "
+        f"prints.\n\n{example}"
     )
+
+
+def _lab(lab: Lab) -> str:
+    head = f"**{lab.title}** · about {lab.minutes} minutes · difficulty {lab.difficulty}"
+    return head + "\n" + "\n".join(f"- {objective}" for objective in lab.objectives)
 
 
 def smalltalk_markdown(text: str, model: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Any, Literal
@@ -107,6 +107,17 @@ class PaperSummary:
     topics: tuple[str, ...]
     source: Literal["full_text", "notes"]
     model: str
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> PaperSummary:
+        """Read what `to_dict` wrote."""
+        fields = {name: data[name] for name in cls.__dataclass_fields__}
+        for name in ("authors", "topics"):
+            fields[name] = tuple(fields[name])
+        for name in ("problem", "method", "results", "limitations"):
+            fields[name] = tuple(Point(**point) for point in fields[name])
+        fields["terms"] = tuple(Term(**term) for term in fields["terms"])
+        return cls(**fields)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready data."""

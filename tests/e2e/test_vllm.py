@@ -11,7 +11,7 @@ import os
 import pwd
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -36,13 +36,10 @@ START_S = 900.0
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A home of its own (so no other Tutor's server is met) over lent models and caches."""
-    home = tmp_path_factory.mktemp("vllm")
-    if lent := os.environ.get("TUTOR_TEST_HOME"):
-        for name in ("models", "cache"):
-            (home / name).symlink_to(Settings(home=Path(lent)).folder(name))
-    return Settings(home=home, model=SMALL, llm_url="", vllm_args=("--enforce-eager",))
+def settings(make_home: Callable[[str], Path]) -> Settings:
+    return Settings(
+        home=make_home("vllm"), model=SMALL, llm_url="", vllm_args=("--enforce-eager",)
+    )
 
 
 @pytest.fixture(scope="module")

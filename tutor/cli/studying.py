@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -59,7 +61,9 @@ def quiz(
 @app.command()
 def grade(
     question: Annotated[str | None, typer.Option(help="Id of a question.")] = None,
-    answer: Annotated[str | None, typer.Option()] = None,
+    answer: Annotated[
+        str | None, typer.Option(help="Its text; for a lab the code, or @ and a file's path.")
+    ] = None,
     as_json: Json = False,
     jsonl: JsonLines = None,
 ) -> None:
@@ -72,6 +76,9 @@ def grade(
     if given != ((True, True) if jsonl is None else (False, False)):
         raise typer.BadParameter("give --question and --answer, or --jsonl -")
     with opened(index=False) as tutor:
+        if jsonl is None and str(question).startswith("lab:"):
+            emit(*graded_code(str(question), str(answer), as_json))
+            return
         with progress() as report:
             embedder = tutor.embeddings_or_none(report)
         if jsonl is not None:
@@ -86,6 +93,34 @@ def grade(
         markdown(grade_markdown(asked, result))
 
     emit(result.to_dict(), as_json, human)
+
+
+def graded_code(
+    question: str, answer: str, as_json: bool
+) -> tuple[dict[str, Any], bool, Callable[[dict[str, Any]], None]]:
+    """A lab's grade with the result of each test; an answer like @file.py is read from the file."""
+    from tutor.errors import InputError
+    from tutor.exercises.code import grade_code, lab_of, lab_question
+    from tutor.replies import grade_markdown
+
+    lab = lab_of(question.removeprefix("lab:"))
+    source = answer
+    if answer.startswith("@"):
+        try:
+            source = Path(answer[1:]).read_text("utf-8")
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{answer[1:]} can't be read: {getattr(error, 'strerror', None) or error}.",
+                "Give the code itself, or @ and the path of a Python file.",
+            ) from error
+    result = grade_code(lab, source)
+
+    def human(_data: dict[str, Any]) -> None:
+        markdown(grade_markdown(lab_question(lab.id), result.grade))
+        table("Tests", ["", "test"], [["✓" if t.passed else "✗", t.name] for t in result.tests])
+
+    tests = [asdict(test) for test in result.tests]
+    return {**result.grade.to_dict(), "tests": tests, "stdout": result.stdout}, as_json, human
 
 
 @app.command()

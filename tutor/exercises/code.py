@@ -131,7 +131,7 @@ def run_tests(lab: Lab, source: str) -> CodeGrade:
     }
     result = run(
         {"runner.py": _RUNNER.read_bytes()},
-        [*PYTHON, f"{WORK}/runner.py"],
+        [*PYTHON, "-u", f"{WORK}/runner.py"],
         limits,
         stdin=json.dumps(job).encode(),
         report=True,

@@ -26,13 +26,16 @@ FORBIDDEN_NAMES = frozenset(
 # Attributes by which objects lead to frames, code, other modules, files and processes.
 FORBIDDEN_ATTRIBUTES = frozenset(
     {
-        "attrgetter", "builtins", "cpp_extension", "cr_frame", "ctypes", "ctypeslib", "f2py",
-        "f_back", "f_builtins", "f_globals", "f_locals", "fromfile", "gc", "gi_frame",
-        "importlib", "inspect", "io", "jit", "load_library", "memmap", "methodcaller",
-        "multiprocessing", "os", "pickle", "set_string_function", "subprocess", "sys", "tb_frame",
-        "tb_next", "threading", "tofile", "with_traceback",
+        "attrgetter", "bltns", "builtins", "C", "cpp_extension", "cr_frame", "ctypes", "ctypeslib",
+        "dump", "f2py", "f_back", "f_builtins", "f_globals", "f_locals", "fromfile", "gc",
+        "genfromtxt", "gi_frame", "hub", "importlib", "inspect", "io", "jit", "library", "load",
+        "load_library", "loadtxt", "memmap", "methodcaller", "multiprocessing", "ops", "os",
+        "pickle", "save", "set_string_function", "subprocess", "sys", "tb_frame", "tb_next",
+        "threading", "tofile", "types", "with_traceback",
     }
 )  # fmt: skip
+# Values that decide themselves how they compare: their subclasses could say what they like.
+FORBIDDEN_BASES = frozenset({"MaskedArray", "Parameter", "Tensor", "matrix", "ndarray"})
 # Special methods that a class may define: arithmetic, containers, calls. Comparisons are not among
 # them, because an object that equals everything passes every test.
 SPECIAL_METHODS = frozenset(
@@ -57,13 +60,10 @@ def unfair_means(source: str, packages: Sequence[str]) -> str | None:
         return None
     allowed = MODULES | set(packages)
     imported = _imported(tree)
-    try:
-        for node in ast.walk(tree):
-            for found in _means(node, allowed, imported):
-                line = getattr(node, "lineno", 1)
-                return f"Line {line} uses {found}, which labs don't allow: nothing was run."
-    except RecursionError:
-        return "The code is nested too deeply to be checked: nothing was run."
+    for node in ast.walk(tree):
+        for found in _means(node, allowed, imported):
+            line = getattr(node, "lineno", 1)
+            return f"Line {line} uses {found}, which labs don't allow: nothing was run."
     return None
 
 
@@ -73,7 +73,7 @@ def _means(node: ast.AST, allowed: frozenset[str] | set[str], imported: set[str]
     elif isinstance(node, ast.ImportFrom):
         if node.level or not _may(node.module or "", allowed):
             yield f"'from {node.module or '.'} import'"
-        yield from (f"'{a.name}'" for a in node.names if a.name in FORBIDDEN_ATTRIBUTES)
+        yield from (f"'{a.name}'" for a in node.names if _forbidden(a.name))
     elif isinstance(node, ast.Name) and node.id in FORBIDDEN_NAMES:
         yield f"'{node.id}'"
     elif isinstance(node, ast.Call):
@@ -93,8 +93,13 @@ def _means(node: ast.AST, allowed: frozenset[str] | set[str], imported: set[str]
             for name in _assigned(item):
                 if _special(name) and name not in SPECIAL_METHODS:
                     yield f"'{name}'"
+        for base in node.bases:
+            if isinstance(base, ast.Name | ast.Attribute) and _last(base) in FORBIDDEN_BASES:
+                yield f"a subclass of '{_last(base)}'"
         if node.keywords:
             yield "a metaclass"
+    elif isinstance(node, ast.MatchClass):
+        yield from (f"'{name}'" for name in node.kwd_attrs if _forbidden(name))
 
 
 def _calls(node: ast.Call) -> Iterator[str]:
@@ -108,7 +113,7 @@ def _calls(node: ast.Call) -> Iterator[str]:
     elif name in {"getattr", "setattr", "delattr", "hasattr"} and len(node.args) > 1:
         attribute = node.args[1]
         if isinstance(attribute, ast.Constant) and isinstance(attribute.value, str):
-            if _special(attribute.value) or attribute.value in FORBIDDEN_ATTRIBUTES:
+            if _forbidden(attribute.value):
                 yield f"{name} of '{attribute.value}'"
         elif name == "getattr":
             yield "'getattr' with a computed name"
@@ -116,7 +121,18 @@ def _calls(node: ast.Call) -> Iterator[str]:
 
 def _may(module: str, allowed: frozenset[str] | set[str]) -> bool:
     first, *rest = module.split(".")
-    return first in allowed and not FORBIDDEN_ATTRIBUTES & set(rest)
+    return first in allowed and not any(_forbidden(part) for part in rest)
+
+
+def _forbidden(attribute: str) -> bool:
+    """Whether an attribute may not be read; modules hide others behind an underscore."""
+    if _special(attribute):
+        return attribute not in _READABLE
+    return attribute.lstrip("_") in FORBIDDEN_ATTRIBUTES
+
+
+def _last(node: ast.Name | ast.Attribute) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr
 
 
 def _imported(tree: ast.AST) -> set[str]:

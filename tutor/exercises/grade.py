@@ -38,19 +38,18 @@ def grade(
     Args:
         question: With its key.
         answer: Choice: option text, letter, or index from 0. Numeric: a number as people write it.
-            Text: prose.
+            Text: prose. Code: the module's source.
         reveal: Whether the feedback may give the key away and explain it.
         embedder: Adds similarity of meaning to the word-based comparison of text answers.
         llm: Adds a model's view of each rubric point of text answers.
 
     Raises:
-        InputError: The question is of kind code, which the sandbox grades.
+        InputError: The question is of kind code, but no lab: there are no tests for it.
+        SandboxError: Code can't be isolated here, so it was not run.
     """
-    if question.kind == "code":
-        raise InputError(
-            f"'{question.id}' is a code exercise.", "Submit its solution to the sandbox instead."
-        )
     text = str(answer)
+    if question.kind == "code":
+        return _grade_code(question, text)
     if question.kind == "choice":
         result = grade_choice(question, answer)
     elif question.kind == "numeric":
@@ -132,6 +131,18 @@ def grade_payload(
             question, Grade(given.id, float(same), verdict, 0.9, "", graded_by=("choice",)), True
         )
     return grade(question, given.answer, reveal=True, embedder=embedder, llm=llm)
+
+
+def _grade_code(question: Question, source: str) -> Grade:
+    from tutor.exercises.code import grade_code, lab_of
+
+    kind, _, name = question.id.partition(":")
+    if kind != "lab":
+        raise InputError(
+            f"'{question.id}' is a code exercise without tests.",
+            "The sandbox grades labs: their ids look like lab:<lab>.",
+        )
+    return grade_code(lab_of(name), source).grade
 
 
 def _grade_text(

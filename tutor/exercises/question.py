@@ -28,7 +28,8 @@ class Question:
     """One question with its key.
 
     Attributes:
-        id: Reproduces the question: `bank:<item>:<seed>`, `param:<family>:<seed>`, `gen:<hash>`.
+        id: Reproduces the question: `bank:<item>:<seed>`, `param:<family>:<seed>`, `gen:<hash>`,
+            `lab:<lab>`.
         prompt: Markdown; may hold $LaTeX$.
         options: Choices in the order shown (kind choice alone).
         citation: Where to read about it, with the fields of a Citation.
@@ -175,15 +176,15 @@ def questions_by_id(question_id: str, store: QuestionStore | None = None) -> Que
     """Rebuild a question from its id.
 
     Args:
-        question_id: `bank:<item>:<seed>`, `param:<family>:<seed>` or `gen:<hash>`; the seed may be
-            left out and is 0 then.
+        question_id: `bank:<item>:<seed>`, `param:<family>:<seed>`, `gen:<hash>` or `lab:<lab>`; the
+            seed may be left out and is 0 then.
         store: Where generated questions are kept.
 
     Raises:
         NotFoundError: There is no such question; the cure names the nearest id.
     """
     # The sources import this module, so they are imported late.
-    from tutor.exercises import bank, parametric
+    from tutor.exercises import bank, code, parametric
 
     source, _, rest = question_id.strip().partition(":")
     name, _, seed_text = rest.partition(":")
@@ -195,11 +196,13 @@ def questions_by_id(question_id: str, store: QuestionStore | None = None) -> Que
                 "Generated questions live in the database of the learner who got them.",
             )
         return found
+    if source == "lab":
+        return code.lab_question(rest)
     known = {"bank": bank.item_ids, "param": parametric.family_ids}
     if source not in known:
         raise NotFoundError(
             f"'{question_id[:80]}' is not the id of a question.",
-            "Ids look like bank:<item>:<seed>, param:<family>:<seed> or gen:<hash>.",
+            "Ids look like bank:<item>:<seed>, param:<family>:<seed>, gen:<hash> or lab:<lab>.",
         )
     # Seeds are kept short: they travel in ids that people copy.
     if seed_text and not (seed_text.isascii() and seed_text.isdigit() and len(seed_text) <= 18):

@@ -11,6 +11,7 @@ from typing import Any
 from corpus.roadmap import load_roadmap
 from tutor.errors import InputError, NotFoundError
 from tutor.exercises.bank import bank_questions, topics_of
+from tutor.exercises.code import lab_questions
 from tutor.exercises.parametric import families, parametric_question
 from tutor.exercises.question import SOURCES, Grade, Kind, Question, Source
 
@@ -35,6 +36,7 @@ def assemble(
     """Choose up to `n` questions, balanced over topics, kinds and difficulty.
 
     Args:
+        kind: None mixes all but code; labs are long and come only where they are asked for.
         source: None mixes the bank and parametric questions.
         seed: The same arguments give the same quiz.
         generate: Makes up to that many questions from passages (source "generated").
@@ -59,6 +61,8 @@ def assemble(
     pool: list[Question] = []
     if source in {None, "bank"}:
         pool += bank_questions(stage=stage, topic=topic, kind=kind, paper=paper, seed=seed)
+    if kind == "code" and source in {None, "bank"}:
+        pool += lab_questions(stage=stage, topic=topic, paper=paper)
     if source in {None, "parametric"}:
         for name, family in families(kind).items():
             if family.topic in topics:

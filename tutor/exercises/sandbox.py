@@ -54,10 +54,9 @@ if plan["account"]:
     os.setresuid(*[plan["account"]] * 3)
 os.umask(0o077)
 os.write(plan["report"], b"\\x06")
-if plan["keep"]:
+if plan["keep"] and plan["report"] != 3:
     os.dup2(plan["report"], 3, inheritable=True)
-if not plan["keep"] or plan["report"] != 3:
-    os.close(plan["report"])
+os.closerange(4 if plan["keep"] else 3, 1024)
 os.execv(sys.argv[2], sys.argv[2:])
 """
 

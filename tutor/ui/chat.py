@@ -22,7 +22,9 @@ WELCOME = (
     "Answers come from lessons and papers, and every sentence shows its source. "
     "Drop a PDF to have it summarized."
 )
-FAILED = "⚠ That could not be answered: an error that should not happen. Its details are in the log."
+FAILED = (
+    "⚠ That could not be answered: an error that should not happen. Its details are in the log."
+)
 IDLE = gr.update(submit_btn=True, stop_btn=False)
 NEW = ("New session", "")
 EXAMPLES = (
@@ -81,7 +83,7 @@ def build_chat(
             return
         sid = sid or new_session()
         pdf = Path(files[0]) if files else None
-        shown = safe_markdown(f"{text}\n\n📎 {pdf.name}".strip() if pdf else text)
+        shown = safe_markdown(f"{text}\n\nFile: {pdf.name}".strip() if pdf else text)
         history = [*history, {"role": "user", "content": shown}]
         draft = ""
         working = gr.update(value=None, submit_btn=False, stop_btn=True)

@@ -1,5 +1,5 @@
 // A citation marker opens its source and moves the focus there; Escape leads back to the marker.
-// In the quiz, Enter on an option checks it. Labels that Gradio leaves out are put in.
+// In the quiz, Enter on an option checks it. What Gradio leaves out for screen readers and keyboards is put in.
 (() => {
   let from = null;
   document.addEventListener("click", (event) => {
@@ -25,10 +25,16 @@
       document.querySelector("#quiz-check").click();
     }
   });
-  const label = () => {
-    const box = document.querySelector("#message textarea");
-    box?.setAttribute("aria-label", "Your message");
+  const complete = () => {
+    document.querySelector("#message textarea")?.setAttribute("aria-label", "Your message");
     document.querySelector("#quiz-feedback")?.setAttribute("aria-live", "polite");
+    document.querySelector("#chat .examples")?.setAttribute("role", "group");
+    for (const part of document.querySelectorAll(".prose pre, .prose .katex-display"))
+      if (part.scrollWidth > part.clientWidth) part.tabIndex = 0; // scrolls by keyboard too
   };
-  new MutationObserver(label).observe(document, { childList: true, subtree: true });
+  let waiting = null;
+  new MutationObserver(() => {
+    clearTimeout(waiting);
+    waiting = setTimeout(complete, 150);
+  }).observe(document, { childList: true, subtree: true });
 })();

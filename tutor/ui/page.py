@@ -62,6 +62,7 @@ def build_page(tutor: Tutor, agent: Any) -> Any:
     import gradio as gr
 
     from tutor.ui.chat import build_chat
+    from tutor.ui.labs import build_labs
     from tutor.ui.papers import build_papers
     from tutor.ui.quiz import build_quiz
     from tutor.ui.roadmap import build_roadmap
@@ -80,6 +81,7 @@ def build_page(tutor: Tutor, agent: Any) -> Any:
                 relay = build_chat(page, tutor, agent, learner, session)
             build_roadmap(tutor, learner, relay, tabs)
             build_quiz(tutor, learner)
+            build_labs(tutor, learner)
             build_papers(tutor)
             build_status(tutor, learner)
         gr.Timer(REFRESH_S).tick(lambda: status_line(tutor), None, line, show_progress="hidden")

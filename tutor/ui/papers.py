@@ -9,11 +9,10 @@ from typing import Any
 import gradio as gr
 
 from tutor import papers as library
-from tutor import replies
 from tutor.answer import Answer
 from tutor.app import Tutor
 from tutor.errors import TutorError
-from tutor.ui.render import LATEX, answer_html
+from tutor.ui.render import LATEX, answer_html, summary_html
 
 
 def build_papers(tutor: Tutor) -> gr.Tab:
@@ -67,7 +66,7 @@ def build_papers(tutor: Tutor) -> gr.Tab:
             raise gr.Error("Choose a paper first.", print_exception=False)
         yield "*Reading …*"
         try:
-            yield replies.summary_markdown(tutor.summarize(doc_id))
+            yield summary_html(tutor.summarize(doc_id))
         except TutorError as error:
             yield f"⚠ {error}"
 

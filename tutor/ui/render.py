@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from html import escape
 from typing import Any
 
 from tutor.events import Turn
-from tutor.replies import source_line
+from tutor.replies import source_line, summary_markdown
 from tutor.sanitize import safe_markdown
+from tutor.summarize import PaperSummary, Point
 
 LATEX: list[dict[str, str | bool]] = [
     {"left": "$$", "right": "$$", "display": True},
@@ -24,6 +26,8 @@ def message(turn: Turn) -> dict[str, Any]:
         content = safe_markdown(turn.content)
     elif kind == "answer":
         content = answer_html(turn.payload)
+    elif kind == "summary":
+        content = summary_html(PaperSummary.from_dict(turn.payload))
     elif kind == "error":
         content = f"⚠ {safe_markdown(turn.content)}"
     else:
@@ -51,16 +55,37 @@ def answer_html(answer: dict[str, Any]) -> str:
     return f"{body}{note}\n\n{sources}".strip()
 
 
+def summary_html(summary: PaperSummary) -> str:
+    """A summary: each bullet's page opens the quote that stands there."""
+    name = uuid.uuid4().hex[:8]
+    quotes: list[str] = []
+
+    def mark(point: Point) -> str:
+        if point.page is None or point.quote is None:
+            return ""
+        n = len(quotes) + 1
+        quotes.append(_folded(f"{name}-{n}", f"Page {point.page}, quote {n}", point.quote))
+        label = f"quote on page {point.page}"
+        return f'<a class="cite" href="#src-{name}-{n}" aria-label="{label}">[p. {point.page}]</a>'
+
+    return summary_markdown(summary, mark) + "\n\n" + "\n".join(quotes)
+
+
 def _worth_saying(answer: dict[str, Any]) -> bool:
     return bool(answer["reason"]) and not answer["refused"]
 
 
 def source_html(citation: dict[str, Any], answer: str) -> str:
     """A source that opens: title, section and page, then the quote."""
-    quote = escape(" ".join(str(citation["quote"]).split()), quote=False)
-    where = escape(source_line(citation), quote=False).replace("&amp;lt;", "&lt;")
+    head = f"[{citation['n']}] {source_line(citation)}"
+    return _folded(f"{answer}-{citation['n']}", head, str(citation["quote"]))
+
+
+def _folded(name: str, head: str, quote: str) -> str:
+    """A line that opens to show a quote; text from outside is escaped."""
+    shown = escape(" ".join(quote.split()), quote=False)
+    head = escape(head, quote=False).replace("&amp;lt;", "&lt;")
     return (
-        f'<details class="source" id="src-{answer}-{citation["n"]}">'
-        f"<summary>[{citation['n']}] {where}</summary>"
-        f"<blockquote>{safe_markdown(quote)}</blockquote></details>"
+        f'<details class="source" id="src-{name}"><summary>{head}</summary>'
+        f"<blockquote>{safe_markdown(shown)}</blockquote></details>"
     )

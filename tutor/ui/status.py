@@ -23,8 +23,11 @@ def status_line(tutor: Tutor) -> str:
     else:
         fraction = status["model_fraction"]
         share = "" if fraction is None else f" {fraction:.0%}"
-        model = f"{mark} {status['model_detail']}{share}; until then answers are quoted"
-    index = "search ready" if status["index_ready"] else "index being built (search by words works)"
+        detail = status["model_detail"].rstrip(".")
+        model = f"{mark} {detail}{share}; until then answers are quoted"
+    index = "search ready"
+    if not status["index_ready"]:
+        index = f"index {status['index_built']:.0%} built, until then search is by words"
     return f"{model} · {index}"
 
 

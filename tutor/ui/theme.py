@@ -46,7 +46,7 @@ def make_theme() -> Any:
         button_primary_background_fill_hover="*primary_700",
         button_primary_border_color="*primary_600",
         button_primary_background_fill_dark="*primary_600",
-        button_primary_background_fill_hover_dark="*primary_500",
+        button_primary_background_fill_hover_dark="*primary_700",
         button_secondary_text_color="*neutral_800",
         button_large_padding="0.5rem 1.1rem",
         button_large_text_size="*text_md",
