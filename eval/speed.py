@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from eval.report import Context, Metric, TaskResult, read_lines
-from tutor.answer import EXPLAIN_SYSTEM, MAX_TOKENS, explain_prompt
+from tutor.draft import EXPLAIN_SYSTEM, MAX_TOKENS, explain_prompt
 from tutor.models.llm import LLM, Message
 
 SAMPLE = 8

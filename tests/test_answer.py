@@ -16,12 +16,12 @@ from tiny_corpus import a_passage, tiny_retriever
 from tutor import answer as module
 from tutor.answer import (
     Answer,
-    _whole_sentences,
     answer_question,
     enough_evidence,
-    explain_prompt,
 )
+from tutor.draft import explain_prompt, whole_sentences
 from tutor.errors import ServerError
+from tutor.excerpt import SHORT_CHARACTERS, shortened
 from tutor.models.llm import Message
 from tutor.retrieve import Passage, Retrieval
 
@@ -314,8 +314,8 @@ def letters(text: str) -> str:
 @runs(max_examples=120, deadline=None)
 @given(SENTENCES | st.text(max_size=80))
 @example("One. Two [1]. Three")
-def test_whole_sentences_lose_at_most_a_last_one_that_was_cut_off(draft: str) -> None:
-    kept = _whole_sentences(draft)
+def testwhole_sentences_lose_at_most_a_last_one_that_was_cut_off(draft: str) -> None:
+    kept = whole_sentences(draft)
     assert all(s.strip() for s in kept), "an empty sentence"
     # A marker may move before its full stop; apart from that the draft is a continuation.
     assert letters(draft).startswith(letters("".join(kept))), "text was lost or reordered"
@@ -334,7 +334,7 @@ def test_whole_sentences_lose_at_most_a_last_one_that_was_cut_off(draft: str) ->
     ],
 )
 def test_sentences_of_a_draft(draft: str, wanted: list[str]) -> None:
-    assert _whole_sentences(draft) == wanted
+    assert whole_sentences(draft) == wanted
 
 
 def test_topics_and_follow_ups_come_from_what_is_cited() -> None:
@@ -349,5 +349,5 @@ def test_topics_and_follow_ups_come_from_what_is_cited() -> None:
 
 def test_long_passage_is_cut_after_a_whole_sentence() -> None:
     text = "This sentence is one of many in a row. " * 60
-    short = module._shortened(text)
-    assert len(short) <= module.SHORT_CHARACTERS and short.endswith("row.")
+    short = shortened(text)
+    assert len(short) <= SHORT_CHARACTERS and short.endswith("row.")

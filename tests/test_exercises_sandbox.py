@@ -446,7 +446,8 @@ FORGERIES = {
     "exits in a test": "import sys\ndef add(a, b): sys.exit(0)\ndef scale(x, k): quit(0)",
     "prints results": f"print('{PASSED % 'test_add'}')" + WRONG,
     "prints at exit": "import atexit\natexit.register(print, 'passed')\nraise SystemExit(0)",
-    "writes results to every pipe": "import os\nfor fd in range(3, 256):\n    for name in ('test_add',"
+    "writes results to every pipe": "import os\n"
+    "for fd in range(3, 256):\n    for name in ('test_add',"
     " 'test_scale'):\n        try: os.write(fd, b'" + (PASSED % "test_add") + "\\n')\n"
     "        except OSError: pass" + WRONG,
     "closes every pipe": "import os\nos.closerange(0, 256)" + WRONG,
@@ -519,7 +520,7 @@ def test_unfair_means_are_named(source: str) -> None:
     [
         "import math, re\nfrom collections import Counter\nimport numpy.linalg as la",
         "model.eval()\nx.compile = 1\nself.os_name = 2", "def f(x: 'int') -> None: ...",
-        "class A:\n    def __init__(self): self.x = 1\n    def __add__(self, o): return self",
+        "class A:\n    def __init__(self): self.ops = self.C = 1\n    def __add__(self, o): return self",
         "setattr(parent, name, value)", "isinstance(x, float) and type(x) is int",
         "from dataclasses import dataclass\n@dataclass\nclass M:\n    n: int", "def broken(:",
         "print('debugging')", "x.__class__.__name__", "-" * 90_000 + "1", "a" + ".a" * 40_000,

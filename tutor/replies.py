@@ -63,7 +63,7 @@ def page_mark(point: Point) -> str:
 def summary_markdown(summary: PaperSummary, mark: Callable[[Point], str] = page_mark) -> str:
     """A paper summary; each bullet ends with what `mark` makes of its page and quote."""
     authors = ", ".join(summary.authors[:4]) + (" et al." if len(summary.authors) > 4 else "")
-    head = f"### {safe_markdown(summary.title)}\n{safe_markdown(authors)}"
+    head = f"## {safe_markdown(summary.title)}\n{safe_markdown(authors)}"
     if summary.year:
         head += f" ({summary.year})"
     if summary.source == "notes":

@@ -1,9 +1,14 @@
-"""What the slow tests share: homes of their own over models that are prepared once."""
+"""What the slow tests share: homes of their own over models and an index that are made once.
+
+TUTOR_TEST_HOME names the home that lends them; without it each run fetches and makes its own.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +19,7 @@ from tutor.settings import Settings
 
 @pytest.fixture(scope="session")
 def make_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Makes a home of its own (so no other Tutor's server is met) over lent models and caches.
-
-    TUTOR_TEST_HOME names the lender; without it models are fetched and converted.
-    """
+    """Makes a home of its own (so no other Tutor's server is met) over lent models and caches."""
 
     def make(name: str) -> Path:
         home = tmp_path_factory.mktemp(name)
@@ -31,16 +33,18 @@ def make_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
 
 @pytest.fixture(scope="session")
 def lend_index() -> Callable[[Path], None]:
-    """Copies the index of the built-in corpus into a home; the lender makes it when it has none."""
+    """Copies the index of the built-in corpus into a home; a lender without one makes it."""
 
     def lend(home: Path) -> None:
-        from tutor.app import Tutor
-
         lent = os.environ.get("TUTOR_TEST_HOME")
         if not lent:
             return  # the server under test makes its own, behind the page
-        lender = Settings(home=Path(lent))
-        Tutor(lender, use_model=False).library.prepare()
-        shutil.copytree(lender.home / "index", home / "index")
+        subprocess.run(
+            [sys.executable, "-m", "tutor", "search", "attention", "--json"],
+            env={**os.environ, "TUTOR_HOME": lent},
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        shutil.copytree(Path(lent) / "index", home / "index")
 
     return lend

@@ -37,9 +37,7 @@ START_S = 900.0
 
 @pytest.fixture(scope="module")
 def settings(make_home: Callable[[str], Path]) -> Settings:
-    return Settings(
-        home=make_home("vllm"), model=SMALL, llm_url="", vllm_args=("--enforce-eager",)
-    )
+    return Settings(home=make_home("vllm"), model=SMALL, llm_url="", vllm_args=("--enforce-eager",))
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ FORBIDDEN_NAMES = frozenset(
 # Attributes by which objects lead to frames, code, other modules, files and processes.
 FORBIDDEN_ATTRIBUTES = frozenset(
     {
-        "attrgetter", "bltns", "builtins", "C", "cpp_extension", "cr_frame", "ctypes", "ctypeslib",
+        "attrgetter", "bltns", "builtins", "cpp_extension", "cr_frame", "ctypes", "ctypeslib",
         "dump", "f2py", "f_back", "f_builtins", "f_globals", "f_locals", "fromfile", "gc",
         "genfromtxt", "gi_frame", "hub", "importlib", "inspect", "io", "jit", "library", "load",
         "load_library", "loadtxt", "memmap", "methodcaller", "multiprocessing", "ops", "os",
@@ -34,6 +34,8 @@ FORBIDDEN_ATTRIBUTES = frozenset(
         "threading", "tofile", "types", "with_traceback",
     }
 )  # fmt: skip
+# Of these the ones that a learner's own class may well use for its fields and methods.
+_PLAIN_WORDS = frozenset({"dump", "hub", "io", "library", "load", "ops", "save", "types"})
 # Values that decide themselves how they compare: their subclasses could say what they like.
 FORBIDDEN_BASES = frozenset({"MaskedArray", "Parameter", "Tensor", "matrix", "ndarray"})
 # Special methods that a class may define: arithmetic, containers, calls. Comparisons are not among
@@ -79,9 +81,8 @@ def _means(node: ast.AST, allowed: frozenset[str] | set[str], imported: set[str]
     elif isinstance(node, ast.Call):
         yield from _calls(node)
     elif isinstance(node, ast.Attribute):
-        if node.attr in FORBIDDEN_ATTRIBUTES or (
-            _special(node.attr) and node.attr not in _READABLE
-        ):
+        own = isinstance(node.value, ast.Name) and node.value.id == "self"
+        if _forbidden(node.attr) and not (own and node.attr in _PLAIN_WORDS):
             yield f"'.{node.attr}'"
         elif not isinstance(node.ctx, ast.Load) and _root(node) in imported:
             yield f"an assignment to '{_root(node)}…{node.attr}'"
@@ -128,7 +129,7 @@ def _forbidden(attribute: str) -> bool:
     """Whether an attribute may not be read; modules hide others behind an underscore."""
     if _special(attribute):
         return attribute not in _READABLE
-    return attribute.lstrip("_") in FORBIDDEN_ATTRIBUTES
+    return attribute == "_C" or attribute.lstrip("_") in FORBIDDEN_ATTRIBUTES
 
 
 def _last(node: ast.Name | ast.Attribute) -> str:
