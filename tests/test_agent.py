@@ -273,7 +273,7 @@ def test_pdf_alone_is_read_and_summarised(chat: Chat, monkeypatch: pytest.Monkey
     events = chat.events("", pdf=Path("/tmp/fox.pdf"))
     assert events[0] == Step("Reading fox.pdf", 0.0) and targets == ["file:abc"]
     assert isinstance(events[-1], Turn) and events[-1].payload["type"] == "summary"
-    assert chat.agent.turns(chat.session)[0].content == "📎 fox.pdf"
+    assert chat.agent.turns(chat.session)[0].content.endswith("fox.pdf")
 
 
 def test_pdf_with_a_question_restricts_the_search(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import typer.main
 from conftest import FakeEmbedder, FakeLLM
 from tiny_corpus import NOTES, tiny_documents
 
@@ -22,6 +24,7 @@ from tutor.app import Tutor
 from tutor.cli import output
 from tutor.errors import ModelError, NetworkError, TutorError
 from tutor.ingest.arxiv import ArxivClient, ArxivPaper
+from tutor.learner.store import Store
 from tutor.router import INTENTS, Route, RouteContext
 
 ANSWER = {
@@ -47,6 +50,7 @@ LINE = {
     "reference": "Softmax turns scores into weights that sum to 1.",
     "answer": "It turns scores into weights that sum to 1.",
 }  # fmt: skip
+COMMAND = typer.main.get_command(cli.app)
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
 
 
@@ -95,6 +99,14 @@ class FakeRouter:
         return Route("explain", 0.5, {"open": asked, "text": text[:9]})
 
 
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database of this version."""
+    path = tmp_path_factory.mktemp("database") / "tutor.db"
+    Store(f"sqlite:///{path}").close()
+    return path
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], home: Path) -> Run:
     """Runs a command in this process, on a tiny corpus, without embeddings and network."""
@@ -106,6 +118,10 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], home
     monkeypatch.setattr("tutor.models.embed.load_embedder", no_embeddings)
     monkeypatch.setattr("tutor.library.corpus_documents", tiny_documents)
     monkeypatch.setattr("tutor.app.Router", FakeRouter)
+    # Building the commands and the database takes longer than most of the commands.
+    monkeypatch.setattr("typer.main.get_command", lambda _: COMMAND)
+    home.mkdir(parents=True)
+    shutil.copyfile(database, home / "tutor.db")
 
     def command(*given: str | Path, stdin: bytes = b"") -> Result:
         monkeypatch.setattr(sys, "argv", ["tutor", *map(str, given)])

@@ -520,7 +520,7 @@ def test_unfair_means_are_named(source: str) -> None:
     [
         "import math, re\nfrom collections import Counter\nimport numpy.linalg as la",
         "model.eval()\nx.compile = 1\nself.os_name = 2", "def f(x: 'int') -> None: ...",
-        "class A:\n    def __init__(self): self.ops = self.C = 1\n    def __add__(self, o): return self",
+        "class A:\n    def __init__(self): self.ops = self.C = 1\n    def __add__(self, o): pass",
         "setattr(parent, name, value)", "isinstance(x, float) and type(x) is int",
         "from dataclasses import dataclass\n@dataclass\nclass M:\n    n: int", "def broken(:",
         "print('debugging')", "x.__class__.__name__", "-" * 90_000 + "1", "a" + ".a" * 40_000,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tutor.retrieve import Passage, Retriever
 from tutor.settings import Settings
 
 LESSONS = ("self-attention", "multi-head-attention", "neural-networks")
+SECTIONS = ("In short", "The idea", "What people get wrong")  # of the lessons: enough to search
 NOTES = ("1706.03762", "1810.04805")
 
 
@@ -27,6 +29,8 @@ def tiny_documents(*_: object) -> Iterator[tuple[Document, list[Chunk]]]:
     stage_of = load_roadmap().stage_of
     for topic in LESSONS:
         document = lesson_document(load_lessons()[topic])
+        kept = tuple(section for section in document.sections if section.title in SECTIONS)
+        document = replace(document, sections=kept)
         yield document, chunk_document(document, stage=stage_of(topic), topics=(topic,))
     for name in NOTES:
         paper = load_papers()[name]

@@ -124,7 +124,7 @@ def _launch(page: Any, settings: Settings) -> str:
 
 
 def _check_access(settings: Settings) -> None:
-    if not settings.loopback and settings.password is None:
+    if not settings.loopback and not settings.password:  # none, or an empty one
         raise ConfigError(
             f"Listening on {settings.host} opens the tutor to other machines.",
             "Set TUTOR_PASSWORD, or stay on 127.0.0.1.",
