@@ -1,7 +1,7 @@
 """Trials: a lab's solution, starter and mutants against its hidden tests.
 
-Only the corpus' own code runs here; learners' code runs in the sandbox. One process for each lab
-imports the packages once and forks for each candidate: `python -m corpus.trials LAB`.
+Only the corpus' own code runs here; learners' code runs in the sandbox. One process imports the
+packages once and forks for each candidate: `python -m corpus.trials JOBS LAB…`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import sys
 import tempfile
 import types
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,34 +41,24 @@ class Trial:
 
 
 def try_labs(labs: Iterable[Lab], jobs: int = 2) -> list[Trial]:
-    """Try all candidates of the given labs, several labs at a time.
-
-    Raises:
-        CorpusError: A lab's trials could not be run.
-    """
-    # Labs with large packages take longest: they go first.
-    order = sorted(labs, key=lambda lab: "torch" not in lab.packages)
-    with ThreadPoolExecutor(jobs) as pool:
-        return [trial for trials in pool.map(try_lab, order) for trial in trials]
-
-
-def try_lab(lab: Lab) -> list[Trial]:
-    """Try all candidates of one lab in a process of its own.
+    """Try all candidates of the given labs, `jobs` at a time, in a process of its own.
 
     Raises:
         CorpusError: The trials could not be run.
     """
+    # Labs with large packages take longest: they go first.
+    order = sorted(labs, key=lambda lab: "torch" not in lab.packages)
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as folder:
         result = subprocess.run(
-            [sys.executable, "-m", "corpus.trials", str(lab.folder)],
+            [sys.executable, "-m", "corpus.trials", str(jobs), *(str(lab.folder) for lab in order)],
             capture_output=True, text=True, cwd=folder,
             env={**os.environ, **threads, "PYTHONPATH": str(Path(__file__).parents[1])},
         )  # fmt: skip
     try:
         return [Trial(**entry) for entry in json.loads(result.stdout)]
     except ValueError as error:
-        raise CorpusError(f"lab {lab.id}: {result.stderr[-500:]}") from error
+        raise CorpusError(f"the labs could not be tried: {result.stderr[-500:]}") from error
 
 
 def candidates(lab: Lab) -> dict[str, str]:
@@ -78,24 +67,37 @@ def candidates(lab: Lab) -> dict[str, str]:
     return {"solution": lab.solution, "starter": lab.starter, **mutants}
 
 
-def try_candidate(lab: Lab, name: str, source: str) -> Trial:
-    """Run the tests on one candidate in a forked process, up to the first failure."""
+def start(lab: Lab, source: str) -> tuple[int, int]:
+    """Run the tests in a forked process; its id, and the pipe on which it will tell the result."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         signal.alarm(LONGEST_S)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         try:
-            failed, message = first_failure(lab, source)
-            os.write(writer, json.dumps([failed, message[:500]]).encode())
+            os.write(writer, json.dumps(first_failure(lab, source)).encode())
         finally:
             os._exit(0)
     os.close(writer)
-    with open(reader, "rb") as pipe:
-        said = pipe.read()
-    os.waitpid(pid, 0)
-    failed, message = json.loads(said) if said else ("a test", "the process ended or hung")
-    return Trial(lab.id, name, failed, message)
+    return pid, reader
+
+
+def try_all(labs: Iterable[Lab], jobs: int) -> list[Trial]:
+    """Run all candidates, `jobs` beside each other."""
+    queue = [(lab, name, code) for lab in labs for name, code in candidates(lab).items()]
+    running: dict[int, tuple[str, str, int]] = {}
+    trials = []
+    while queue or running:
+        while queue and len(running) < jobs:
+            lab, name, source = queue.pop(0)
+            pid, reader = start(lab, source)
+            running[pid] = (lab.id, name, reader)
+        lab_id, name, reader = running.pop(os.wait()[0])
+        with open(reader, "rb") as pipe:
+            said = pipe.read()
+        failed, message = json.loads(said) if said else ("a test", "the process ended or hung")
+        trials.append(Trial(lab_id, name, failed, message))
+    return trials
 
 
 def first_failure(lab: Lab, source: str) -> tuple[str | None, str]:
@@ -111,20 +113,19 @@ def first_failure(lab: Lab, source: str) -> tuple[str | None, str]:
             if name.startswith("test") and callable(test):
                 test()
     except BaseException as error:  # whatever it is, the test has failed
-        return name, f"{type(error).__name__}: {error}"
+        return name, f"{type(error).__name__}: {error}"[:500]
     return None, ""
 
 
 def main() -> None:
-    """Try all candidates of the lab in the given folder; print the trials as JSON."""
-    lab = read_lab(Path(sys.argv[1]))
-    for package in lab.packages:
+    """Try all candidates of the labs in the given folders; print the trials as JSON."""
+    labs = [read_lab(Path(folder)) for folder in sys.argv[2:]]
+    for package in sorted({package for lab in labs for package in lab.packages}):
         importlib.import_module(package)
-    if "optim" in lab.tests + lab.solution:
+    if "torch" in sys.modules:
         # The first optimizer imports this: once for all candidates.
         importlib.import_module("torch._dynamo")
-    trials = [try_candidate(lab, name, source) for name, source in candidates(lab).items()]
-    print(json.dumps([asdict(trial) for trial in trials]))
+    print(json.dumps([asdict(trial) for trial in try_all(labs, int(sys.argv[1]))]))
 
 
 if __name__ == "__main__":

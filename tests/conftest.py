@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
+from fakes import FakeEmbedder
 
 from tutor.settings import Settings
 
 if TYPE_CHECKING:
-    from tutor.models.llm import Message
+    pass
 
 for name in [name for name in os.environ if name.startswith("TUTOR_")]:
     if not name.startswith(("TUTOR_TEST_", "TUTOR_SHARED")):
@@ -52,75 +51,6 @@ def loopback_only(request: pytest.FixtureRequest) -> Iterator[None]:
 def settings(home: Path) -> Settings:
     """Settings of a temporary home that never reach for a network."""
     return Settings(home=home, offline=True)
-
-
-class FakeEmbedder:
-    """Hashed bags of words: texts that share words are near, and nothing has to be loaded."""
-
-    name = "fake"
-    dimension = 256
-
-    def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """float32 [len(texts), 256], L2-normalised."""
-        rows = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        for row, text in zip(rows, texts, strict=True):
-            for word in text.lower().split():
-                digest = hashlib.blake2b(word.strip(".,?!").encode(), digest_size=4).digest()
-                row[int.from_bytes(digest, "big") % self.dimension] += 1.0
-            row /= np.linalg.norm(row) or 1.0
-        return rows
-
-
-class FakeLLM:
-    """Replies from a queue; remembers the prompts it was given."""
-
-    name = "fake-model"
-    context_length = 4096
-
-    def __init__(self, *replies: str | Exception) -> None:
-        self.replies = list(replies)
-        self.prompts: list[list[Message]] = []
-
-    def _next(self, messages: Sequence[Message]) -> str:
-        self.prompts.append(list(messages))
-        assert self.replies, "the fake model was asked more often than it has replies"
-        reply = self.replies.pop(0)
-        if isinstance(reply, Exception):
-            raise reply
-        return reply
-
-    def stream(
-        self,
-        messages: Sequence[Message],
-        *,
-        max_tokens: int,
-        temperature: float = 0.0,
-        stop: Sequence[str] = (),
-    ) -> Iterator[str]:
-        """The next reply, word by word."""
-        reply = self._next(messages)
-        yield from (word + " " for word in reply.split(" "))
-
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        max_tokens: int,
-        temperature: float = 0.0,
-        stop: Sequence[str] = (),
-    ) -> str:
-        """The next reply."""
-        return self._next(messages)
-
-    def structured(
-        self, messages: Sequence[Message], schema: Any, *, max_tokens: int, temperature: float = 0.0
-    ) -> Any:
-        """The next reply, parsed by the schema."""
-        return schema.model_validate_json(self._next(messages))
-
-    def count_tokens(self, text: str) -> int:
-        """Four characters a token."""
-        return len(text) // 4 + 1
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import FakeLLM
+from fakes import FakeLLM
 from tiny_corpus import tiny_tutor
 
 from corpus.papers import load_papers

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from conftest import FakeEmbedder, FakeLLM
+from fakes import FakeEmbedder, FakeLLM
 from hypothesis import example, given
 from hypothesis import settings as runs
 from hypothesis import strategies as st

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import FakeEmbedder, FakeLLM
+from fakes import FakeEmbedder, FakeLLM
 from tiny_corpus import a_document, tiny_tutor
 
 from corpus.roadmap import load_roadmap

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import typer.main
-from conftest import FakeEmbedder, FakeLLM
+from fakes import FakeEmbedder, FakeLLM
 from tiny_corpus import NOTES, tiny_documents
 
 from corpus.loading import CorpusError
@@ -108,7 +108,9 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], home: Path) -> Run:
+def run(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], home: Path, database: Path
+) -> Run:
     """Runs a command in this process, on a tiny corpus, without embeddings and network."""
 
     def no_embeddings(*_: Any) -> Any:
@@ -383,13 +385,12 @@ def test_ingest_says_what_became_of_each_file(run: Run, embeddings: None, tmp_pa
     run("papers", "remove", doc_id, "--json").failed(doc_id)
 
 
-def test_ingest_of_bad_files_alone_exits_with_1(run: Run, embeddings: None, tmp_path: Path) -> None:
+def test_ingest_of_nothing_that_can_be_read_exits_with_1(
+    run: Run, embeddings: None, tmp_path: Path
+) -> None:
     (tmp_path / "empty.pdf").write_bytes(b"")
     result = run("ingest", tmp_path / "empty.pdf", "--json")
     assert result.code == 1 and result.only_json["documents"][0]["status"] == "failed"
-
-
-def test_ingest_of_a_missing_path_fails(run: Run, embeddings: None, tmp_path: Path) -> None:
     run("ingest", tmp_path / "nowhere", "--json").failed("nowhere")
 
 

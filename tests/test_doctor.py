@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import FakeLLM
+from fakes import FakeLLM
 from pydantic import SecretStr
 from tiny_corpus import tiny_tutor
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import FakeEmbedder, FakeLLM
+from fakes import FakeEmbedder, FakeLLM
 
 from eval import report
 from eval.report import Context, Metric, TaskResult, read_lines, write_report

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from conftest import FakeLLM
+from fakes import FakeLLM
 
 from tutor.errors import NotFoundError, ServerError
 from tutor.exercises.generate import cloze_drafts, definitions, generate_questions

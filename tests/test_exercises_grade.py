@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import FakeEmbedder, FakeLLM
+from fakes import FakeEmbedder, FakeLLM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import FakeEmbedder
+from fakes import FakeEmbedder
 from tiny_corpus import a_document
 
 from tutor import index as module

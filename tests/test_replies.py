@@ -80,7 +80,8 @@ def test_source_line_without_page_or_section() -> None:
 def test_summary_of_a_note_says_so_and_names_topics() -> None:
     paper = load_papers()["1706.03762"]
     text = replies.summary_markdown(summary_from_notes(paper))
-    assert text.startswith("### Attention Is All You Need\n") and "et al. (2017)" in text
+    assert text.splitlines()[0].strip("# ") == "Attention Is All You Need"
+    assert "et al. (2017)" in text
     assert "From our notes" in text and "**On the roadmap:** " in text
     for heading in ("**Problem**", "**Method**", "**Results**", "**Limitations**"):
         assert heading in text

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from conftest import FakeEmbedder
+from fakes import FakeEmbedder
 from hypothesis import given
 from hypothesis import settings as runs
 from hypothesis import strategies as st

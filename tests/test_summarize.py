@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from conftest import FakeLLM
+from fakes import FakeLLM
 
 from corpus.papers import load_papers
 from tutor.errors import ServerError, TutorError

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from conftest import FakeEmbedder
+from fakes import FakeEmbedder
 
 from corpus.lessons import load_lessons
 from corpus.papers import load_papers
