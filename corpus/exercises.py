@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from corpus.loading import CorpusError, load_yaml
+from corpus.loading import CorpusError, load_list
 from corpus.roadmap import CORPUS_DIR, load_roadmap
 
 
@@ -110,7 +110,7 @@ def load_items() -> dict[str, ChoiceItem | NumericItem | TextItem]:
             path = CORPUS_DIR / "exercises" / f"stage-{stage.n}" / f"{topic.id}.yaml"
             if not path.exists():
                 continue
-            for entry in load_yaml(path):
+            for entry in load_list(path):
                 name = entry.get("id", "?") if isinstance(entry, dict) else "?"
                 try:
                     item = _ITEM.validate_python(entry)

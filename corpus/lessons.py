@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from corpus.loading import CorpusError, validate
+from corpus.loading import CorpusError, read_text, validate
 from corpus.roadmap import CORPUS_DIR, load_roadmap
 
 SECTIONS = (
@@ -97,7 +97,7 @@ def load_lessons() -> dict[str, Lesson]:
     lessons: dict[str, Lesson] = {}
     known = {topic.id for topic in roadmap.topics()}
     for path in sorted((CORPUS_DIR / "lessons").glob("stage-*/*.md")):
-        lesson = parse_lesson(path.read_text("utf-8"), path.name)
+        lesson = parse_lesson(read_text(path), path.name)
         if lesson.topic != path.stem or lesson.topic not in known:
             raise CorpusError(f"{path.name}: its id '{lesson.topic}' is not its topic's")
         if path.parent.name != f"stage-{roadmap.stage_of(lesson.topic)}":

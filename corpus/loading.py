@@ -30,6 +30,30 @@ def load_yaml(path: Path) -> Any:
         raise CorpusError(f"{path.name}: {error}") from error
 
 
+def load_list(path: Path) -> list[Any]:
+    """Parse a YAML file that holds a list.
+
+    Raises:
+        CorpusError: The file is missing, is not YAML or holds something else.
+    """
+    data = load_yaml(path)
+    if not isinstance(data, list):
+        raise CorpusError(f"{path.name}: holds no list")
+    return data
+
+
+def read_text(path: Path) -> str:
+    """A text file of the corpus.
+
+    Raises:
+        CorpusError: The file is missing or is not UTF-8.
+    """
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CorpusError(f"{path.name}: {error}") from error
+
+
 def validate(model: type[Model], data: Any, path: Path) -> Model:
     """Check `data` against `model`.
 

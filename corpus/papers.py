@@ -6,7 +6,7 @@ from functools import cache
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from corpus.loading import CorpusError, load_yaml, validate
+from corpus.loading import CorpusError, load_list, validate
 from corpus.roadmap import CORPUS_DIR
 
 
@@ -52,7 +52,7 @@ def load_papers() -> dict[str, Paper]:
     """
     path = CORPUS_DIR / "papers.yaml"
     papers: dict[str, Paper] = {}
-    for entry in load_yaml(path):
+    for entry in load_list(path):
         paper = validate(Paper, entry, path)
         if paper.id in papers:
             raise CorpusError(f"{path.name}: {paper.id} stands there twice")

@@ -408,3 +408,11 @@ def test_broken_session_file_is_a_store_error(
     (settings.folder() / "sessions.db").write_bytes(b"this is no database" * 100)
     with pytest.raises(module.StoreError, match="sessions"):
         Agent(tiny_tutor(settings, monkeypatch))
+
+
+def test_open_quiz_can_be_skipped_and_stopped(chat: Chat) -> None:
+    first = chat.say("quiz me on stage 1")
+    second = chat.say("skip")
+    assert second.payload["type"] == "question" and second.payload["id"] != first.payload["id"]
+    assert "quiz is over" in chat.say("stop the quiz").content
+    assert chat.agent.quiz(chat.session) is None

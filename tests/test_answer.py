@@ -314,7 +314,7 @@ def letters(text: str) -> str:
 @runs(max_examples=120, deadline=None)
 @given(SENTENCES | st.text(max_size=80))
 @example("One. Two [1]. Three")
-def testwhole_sentences_lose_at_most_a_last_one_that_was_cut_off(draft: str) -> None:
+def test_whole_sentences_lose_at_most_a_last_one_that_was_cut_off(draft: str) -> None:
     kept = whole_sentences(draft)
     assert all(s.strip() for s in kept), "an empty sentence"
     # A marker may move before its full stop; apart from that the draft is a continuation.

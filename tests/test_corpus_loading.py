@@ -150,7 +150,6 @@ def test_text_that_is_no_yaml_is_refused(folder: Path, load: Callable[..., Any],
 
 @pytest.mark.parametrize("load", [items, known_papers])
 @pytest.mark.parametrize("text", ["", "3", "null"])
-@pytest.mark.xfail(reason="the loaders iterate over what is no list", raises=TypeError, strict=True)
 def test_yaml_that_is_no_list_is_refused(folder: Path, load: Callable[..., Any], text: str) -> None:
     with pytest.raises(CorpusError, match=r"\.yaml"):
         load(folder, text=text)
@@ -215,7 +214,6 @@ def test_lesson_in_the_wrong_stage_is_refused(folder: Path) -> None:
         lessons.load_lessons.__wrapped__()
 
 
-@pytest.mark.xfail(reason="read without a check of the encoding", strict=True)
 def test_lesson_that_is_no_utf8_is_refused(folder: Path) -> None:
     with pytest.raises(CorpusError, match="self-attention.md"):
         known_lessons(folder, LESSON.encode() + b"\xff")

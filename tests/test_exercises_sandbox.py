@@ -307,7 +307,7 @@ class TestWithoutIsolation:
         proof = tmp_path / "ran"
         _fake(tmp_path, 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"', monkeypatch)
         monkeypatch.setattr(sandbox, "_namespaces", lambda _account: [])
-        monkeypatch.setattr(sandbox, "_PROBE", sandbox._PROBE.replace('"/usr/.probe"', '"/.x/y"')
+        monkeypatch.setattr(sandbox, "_PROBE", sandbox._PROBE.replace("/usr/.probe", "/.x/y")
                             .replace("core_pattern", "nothing"))  # fmt: skip
         monkeypatch.setattr(sandbox.secrets, "choice", lambda _: 0)
         with pytest.raises(SandboxError, match="does not hold: code inside reaches the file sys"):

@@ -8,6 +8,7 @@ so that a session is found again after a restart.
 from __future__ import annotations
 
 import logging
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -237,6 +238,15 @@ class Agent:
         return {"reply": reply, "document": summary.doc_id}
 
     def _quiz(self, state: ChatState, emit: Any) -> dict[str, Any]:
+        if state.get("quiz") and _STOPS.search(state["text"]):
+            session = QuizSession.from_state(state["quiz"] or {})
+            return {"reply": replies.stopped_turn(session), "quiz": None, "hints": 0}
+        if state.get("quiz") and _SKIPS.search(state["text"]):
+            session = QuizSession.from_state(state["quiz"] or {})
+            session.skip()
+            open_quiz = session.to_state() if session.current else None
+            reply = replies.question_turn(session) if open_quiz else replies.stopped_turn(session)
+            return {"reply": reply, "quiz": open_quiz, "hints": 0}
         slots = state.get("slots", {})
         if slots.get("kind") == "code":
             return self._code(state, emit)
@@ -347,6 +357,8 @@ def _thread(session: str) -> dict[str, Any]:
     return {"configurable": {"thread_id": session}}
 
 
+_SKIPS = re.compile(r"^\W*(?:skip|pass|next)\b", re.IGNORECASE)
+_STOPS = re.compile(r"^\W*(?:stop|end|quit|cancel|exit|finish|abort)\b", re.IGNORECASE)
 _LEANING = ("it", "its", "that", "this", "they", "them", "those", "these", "he", "she", "one")
 _FOLLOWING = ("and ", "but ", "so ", "why", "how about", "what about", "more", "go on", "example")
 

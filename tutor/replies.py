@@ -139,6 +139,12 @@ def score_markdown(session: QuizSession) -> str:
     return text + (f" Worth another look: {'; '.join(weak)}." if weak else "")
 
 
+def stopped_turn(session: QuizSession) -> Turn:
+    """The end of a quiz that was not answered to its end."""
+    text = score_markdown(session) if session.grades else "The quiz is over."
+    return Turn("assistant", f"{text} Say *quiz me* for another one.", {"type": "text"})
+
+
 def grade_turn(question: Question, grade: Grade, session: QuizSession, moved: bool) -> Turn:
     """The grade of the last answer, then another try, the next question, or the score."""
     text = grade_markdown(question, grade, reveal=moved)

@@ -70,7 +70,7 @@ def through(name, attempt):
         return
     print(name)
 through("the file system", lambda: open(sys.argv[1]).read())
-through("the system's files", lambda: open("/usr/.probe", "w"))
+through("the system's files", lambda: (open("/usr/.probe", "w"), os.unlink("/usr/.probe")))
 through("the kernel's settings", lambda: open("/proc/sys/kernel/core_pattern", "r+"))
 through("the network", lambda: socket.socket())
 through("the accounts", lambda: os.setuid(0))

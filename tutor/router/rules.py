@@ -210,6 +210,12 @@ SUBJECT = re.compile(
 WANTS = re.compile(r"\b(?:more|questions?|hints?|clues?|please|exercises?|tasks?|papers?|next)\b")
 
 
+FIND = re.compile(
+    r"^\W*(?:please )?(?:find|search|look for|look up|list|recommend|suggest|show me|get me)\b"
+    r".{0,60}\bpapers?\b"
+)
+
+
 def match_rule(low: str, context: RouteContext) -> tuple[Intent, float] | None:
     """The intent and a confidence, or None where the wording leaves doubt."""
     words = low.split()
@@ -282,6 +288,8 @@ def names_foreign_subject(low: str) -> bool:
 
 def _rule_open(low: str, context: RouteContext, words: list[str]) -> tuple[Intent, float] | None:
     """The rules while a question waits for its answer."""
+    if FIND.match(low):
+        return "find_papers", 0.9
     if context.last_action == "hint" and MORE.match(low):
         return "hint", 0.9
     if not DIFFERENT.search(low) and (HINT.search(low) or GIVES_UP.search(low)):

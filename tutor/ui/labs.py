@@ -13,7 +13,7 @@ from corpus.roadmap import load_roadmap
 from tutor.app import Tutor
 from tutor.errors import TutorError
 from tutor.exercises.code import CodeGrade
-from tutor.ui.render import LATEX
+from tutor.ui.render import LATEX, demoted
 
 AT_ONCE = 2  # runs beside each other; each may take a core
 
@@ -91,7 +91,7 @@ def task_markdown(lab: Lab) -> str:
     topic = load_roadmap().topic(lab.topic)
     place = f"Stage {load_roadmap().stage_of(lab.topic)} · {topic.title}"
     head = f"*{place} · about {lab.minutes} minutes · difficulty {lab.difficulty} of 5*"
-    return f"{head}\n\n{lab.task}"
+    return f"{head}\n\n{demoted(lab.task)}"
 
 
 def best_markdown(tried: list[dict[str, Any]]) -> str:

@@ -54,7 +54,7 @@ def build_papers(tutor: Tutor) -> gr.Tab:
         except TutorError as error:
             raise gr.Error(str(error), print_exception=False) from error
         lines = [
-            f"- ✓ {r.title}: {r.pages} pages, {r.chunks} passages ({r.status})"
+            f"- ✓ {r.title}: {_count(r.pages, 'page')}, {_count(r.chunks, 'passage')} ({r.status})"
             if r.status != "failed" else f"- ✗ {Path(r.path).name}: {r.error}"
             for r in results
         ]  # fmt: skip
@@ -87,12 +87,18 @@ def build_papers(tutor: Tutor) -> gr.Tab:
 
     tab.select(listed, only_full, chosen, show_progress="hidden")
     only_full.change(listed, only_full, chosen, show_progress="hidden")
-    adding = upload.upload(add, upload, [outcome, chosen], concurrency_limit=1)
+    adding = upload.upload(
+        add, upload, [outcome, chosen], concurrency_limit=1, show_progress_on=outcome
+    )
     adding.then(listed, only_full, chosen, show_progress="hidden")
     summarize.click(summary, chosen, shown)
     ask.click(answer, [chosen, question], shown)
     question.submit(answer, [chosen, question], shown)
     return tab
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _label(row: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from html import escape
 from typing import Any
@@ -73,6 +74,13 @@ def summary_html(summary: PaperSummary) -> str:
 
 def _worth_saying(answer: dict[str, Any]) -> bool:
     return bool(answer["reason"]) and not answer["refused"]
+
+
+def demoted(markdown: str) -> str:
+    """Headings one level down, below the page's own; code is left alone."""
+    parts = markdown.split("```")
+    parts[::2] = [re.sub(r"^(#{1,5}) ", r"#\1 ", part, flags=re.MULTILINE) for part in parts[::2]]
+    return "```".join(parts)
 
 
 def source_html(citation: dict[str, Any], answer: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import gradio as gr
@@ -13,7 +12,7 @@ from corpus.roadmap import load_roadmap
 from tutor.app import Tutor
 from tutor.replies import next_markdown
 from tutor.ui.chat import relayed_message
-from tutor.ui.render import LATEX
+from tutor.ui.render import LATEX, demoted
 
 # On a phone the lesson is below the list of topics.
 SHOW_LESSON = """() => {
@@ -80,19 +79,12 @@ def lesson_markdown(topic_id: str) -> str:
     parts.append("**You will be able to**\n" + "\n".join(f"- {o}" for o in topic.objectives))
     lesson = load_lessons().get(topic_id)
     if lesson is not None:
-        parts.append(_demoted(lesson.markdown))
+        parts.append(demoted(lesson.markdown))
     papers = papers_of_topic(topic_id)
     if papers:
         listed = "\n".join(f"- {p.title} ({p.year}), arXiv:{p.id}. {p.why}" for p in papers)
         parts.append(f"### Papers\n{listed}")
     return "\n\n".join(parts)
-
-
-def _demoted(markdown: str) -> str:
-    """Headings one level down, below the topic's own; code is left alone."""
-    parts = markdown.split("```")
-    parts[::2] = [re.sub(r"^(#{1,5}) ", r"#\1 ", part, flags=re.MULTILINE) for part in parts[::2]]
-    return "```".join(parts)
 
 
 def _label(topic: Any, mastery: dict[str, float | None]) -> str:
