@@ -411,8 +411,8 @@ def test_broken_session_file_is_a_store_error(
 
 
 def test_open_quiz_can_be_skipped_and_stopped(chat: Chat) -> None:
-    first = chat.say("quiz me on stage 1")
-    second = chat.say("skip")
+    first = chat.say("Quiz me", "quiz", slots={"topic": "self-attention", "n": 3})
+    second = chat.say("skip", "quiz", slots={})
     assert second.payload["type"] == "question" and second.payload["id"] != first.payload["id"]
-    assert "quiz is over" in chat.say("stop the quiz").content
+    assert "quiz is over" in chat.say("stop the quiz", "quiz", slots={}).content
     assert chat.agent.quiz(chat.session) is None
