@@ -257,7 +257,7 @@ def test_uploaded_paper_is_summarized_with_pages(page: Page, tmp_path: Path) -> 
     pages = [column(lines) for lines in PAPER]
     reply = upload(page, tmp_path / "caches.pdf", make_pdf(pages, title="A Study of Tiny Caches"))
     expect(reply).to_contain_text("A Study of Tiny Caches")
-    assert re.search(r"\(p\. [12]\)", reply.inner_text())
+    assert re.search(r"p\. [12]\b", reply.inner_text())
 
 
 def test_hostile_paper_harms_nothing(page: Page, watched: Watched, tmp_path: Path) -> None:
