@@ -262,6 +262,12 @@ def _vllm_is_for_cpu() -> bool:
     return True
 
 
+def serving_format(cpu: Cpu | None = None, gpu: bool | None = None) -> Format:
+    """The format in which this machine serves a chat model fastest."""
+    gpu = has_gpu() if gpu is None else gpu
+    return "w8a8" if not gpu and (cpu or read_cpu()).fast_int8 else "bf16"
+
+
 def choose_model(
     settings: Settings, cpu: Cpu | None = None, gpu: bool | None = None
 ) -> ModelChoice:
@@ -269,7 +275,7 @@ def choose_model(
     gpu = has_gpu() if gpu is None else gpu
     cpu = read_cpu() if cpu is None else cpu
     # Plain AVX2 emulates what INT8 needs: 1 token/s where float32 gives 13 (135M, two cores).
-    format: Format = "w8a8" if cpu.fast_int8 and not gpu else "bf16"
+    format = serving_format(cpu, gpu)
     if settings.model:
         known = settings.model in MODELS
         return ModelChoice(settings.model, format if known else "as-is", "TUTOR_MODEL says so.")

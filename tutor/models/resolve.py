@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tutor.errors import ChecksumError, ModelError, NotFoundError
-from tutor.models.catalog import MODELS, Format, ModelSpec
+from tutor.models.catalog import MODELS, Format, ModelSpec, serving_format
 from tutor.models.fetch import HUB_PATTERNS, Progress, fetch_hub, fetch_pinned, hash_file, run_child
 from tutor.settings import Settings
 
@@ -33,8 +33,8 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
 def default_format(spec: ModelSpec) -> Format:
-    """What `prepare` makes of a model unless it is told otherwise."""
-    return "embedding" if spec.kind == "embedding" else "w8a8"
+    """What `prepare` makes of a model unless it is told otherwise: what this machine serves."""
+    return "embedding" if spec.kind == "embedding" else serving_format()
 
 
 def model_folder(name: str, settings: Settings, format: Format | None = None) -> Path:
