@@ -312,13 +312,18 @@ def start_quiz(page: Page, kind: str) -> None:
     expect(page.locator("#quiz-feedback")).not_to_contain_text("score")
 
 
+CARD = """() => ["#quiz-place", "#quiz-feedback", "#quiz-check"]
+    .map(s => document.querySelector(s)?.innerText).join("|")"""
+
+
 def press(page: Page, act: Callable[[], None]) -> None:
-    """Check or go on, and wait until the card has changed."""
-    state = "['#quiz-place', '#quiz-feedback', '#quiz-check'].map(s => " \
-        "document.querySelector(s)?.innerText).join('|')"  # fmt: skip
-    before = page.evaluate(state)
+    """Check or go on, and wait until the card has changed and is complete."""
+    before = page.evaluate(CARD)
     act()
-    page.wait_for_function(f"before => {state} !== before", arg=before)
+    page.wait_for_function(f"before => ({CARD})() !== before", arg=before)
+    seen = ""
+    while seen != (seen := page.evaluate(CARD)):  # its parts change one after the other
+        page.wait_for_timeout(700)
 
 
 def test_lesson_renders_its_maths(page: Page) -> None:
