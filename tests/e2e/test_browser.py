@@ -26,6 +26,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 
 from tutor.models.catalog import SMALL
 
+expect.set_options(timeout=60_000)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 
 pytestmark = [
@@ -205,8 +206,10 @@ def upload(page: Page, path: Path, content: bytes) -> Locator:
     return replies(page).last
 
 
-def test_page_is_there_soon(served: Served, record_property: Callable[[str, Any], None]) -> None:
-    record_property("seconds_to_page", round(served.seconds_to_page, 1))
+def test_page_is_there_soon(
+    served: Served, record_testsuite_property: Callable[[str, Any], None]
+) -> None:
+    record_testsuite_property("seconds_to_page", round(served.seconds_to_page, 1))
     assert served.seconds_to_page < PAGE_S
 
 
@@ -278,7 +281,7 @@ def test_hostile_paper_harms_nothing(page: Page, watched: Watched, tmp_path: Pat
 def test_choices_are_answered_by_mouse(page: Page) -> None:
     start_quiz(page, "Multiple choice")
     expect(page.locator("#quiz-options label")).not_to_have_count(0)
-    for turn in range(12):  # three questions, two tries each, and going on
+    for turn in range(20):  # three questions, two tries each, and going on
         button = page.locator("#quiz-check")
         if not button.is_visible():
             break
@@ -292,7 +295,7 @@ def test_numbers_are_answered_with_enter_alone(page: Page) -> None:
     start_quiz(page, "Numbers")
     field = page.locator("#quiz-answer textarea, #quiz-answer input").first
     expect(field).to_be_focused()
-    for turn in range(12):
+    for turn in range(20):
         button = page.locator("#quiz-check")
         if not button.is_visible():
             break
@@ -326,14 +329,6 @@ def press(page: Page, act: Callable[[], None]) -> None:
         page.wait_for_timeout(700)
 
 
-def test_lesson_renders_its_maths(page: Page) -> None:
-    open_tab(page, "Roadmap")
-    page.locator("#roadmap-topic").get_by_label(re.compile("^Neural Networks")).check()
-    expect(page.locator("#lesson h2")).to_have_text("Neural Networks")
-    expect(page.locator("#lesson .katex").first).to_be_visible()
-    assert "$" not in page.locator("#lesson p").first.inner_text()
-
-
 def test_headings_descend_one_by_one(page: Page) -> None:
     for name in tabs(page):
         open_tab(page, name)
@@ -351,8 +346,6 @@ def test_phone_has_nothing_to_scroll_sideways(context: BrowserContext, served: S
     assert len(tabs(page)) >= 5
     for name in tabs(page):
         open_tab(page, name)
-        if name == "Roadmap":
-            page.locator("#roadmap-topic").get_by_label(re.compile("^Neural Networks")).check()
             expect(page.locator("#lesson .katex").first).to_be_visible()
         page.wait_for_timeout(500)  # for what the tab loads
         width = page.evaluate(
