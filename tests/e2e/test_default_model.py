@@ -77,7 +77,8 @@ def test_summary_quotes_stand_on_their_pages(llm: LLM, tmp_path: Path) -> None:
     summary = summarize(document, llm)
     points = [*summary.problem, *summary.method, *summary.results, *summary.limitations]
     assert points
-    assert summary.model == llm.name
+    # A small model's restatements may all fail the check; then the summary quotes, and says so.
+    assert summary.model in (llm.name, "extractive")
     for point in points:
         assert point.page is not None and point.quote is not None
         assert quote_on_page(point.quote, document.page_texts[point.page - 1])
