@@ -329,6 +329,19 @@ def press(page: Page, act: Callable[[], None]) -> None:
         page.wait_for_timeout(700)
 
 
+def choose_topic(page: Page, title: str) -> None:
+    """The radio's name may carry the mastery; its label is padded with spaces."""
+    page.locator("#roadmap-topic").get_by_role("radio", name=re.compile(title)).check()
+    expect(page.locator("#lesson h2")).to_have_text(title)
+
+
+def test_lesson_renders_its_maths(page: Page) -> None:
+    open_tab(page, "Roadmap")
+    choose_topic(page, "Neural Networks")
+    expect(page.locator("#lesson .katex").first).to_be_visible()
+    assert "$" not in page.locator("#lesson p").first.inner_text()
+
+
 def test_headings_descend_one_by_one(page: Page) -> None:
     for name in tabs(page):
         open_tab(page, name)
@@ -346,6 +359,9 @@ def test_phone_has_nothing_to_scroll_sideways(context: BrowserContext, served: S
     assert len(tabs(page)) >= 5
     for name in tabs(page):
         open_tab(page, name)
+        if name == "Roadmap":
+            choose_topic(page, "Neural Networks")
+            expect(page.locator("#lesson .katex").first).to_be_visible()
         page.wait_for_timeout(500)  # for what the tab loads
         width = page.evaluate(
             "[document.scrollingElement.scrollWidth, document.scrollingElement.clientWidth]"
