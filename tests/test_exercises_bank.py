@@ -154,7 +154,7 @@ def test_quiz_out_of_range() -> None:
     with pytest.raises(InputError):
         assemble(3, source="web")  # type: ignore[arg-type]
     with pytest.raises(NotFoundError):
-        assemble(3, stage=7, source="parametric")
+        assemble(3, stage=7, kind="text", source="parametric")
 
 
 def test_quiz_session_goes_on_when_right_or_out_of_tries() -> None:

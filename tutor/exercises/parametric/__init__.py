@@ -19,13 +19,19 @@ __all__ = ["FAMILIES", "Family", "Instance", "families", "family_ids", "parametr
 _MODULES = (
     "stage1_basics",
     "stage1_networks",
+    "stage1_tools",
     "stage2_text",
     "stage2_models",
+    "stage2_tools",
     "stage3",
+    "stage3_training",
     "stage4_models",
     "stage4_training",
     "stage5_alignment",
     "stage5_inference",
+    "stage5_uses",
+    "stage6",
+    "stage7",
 )
 for _module in _MODULES:
     import_module(f"{__name__}.{_module}")
