@@ -32,8 +32,9 @@ def build_roadmap(tutor: Tutor, learner: Any, relay: gr.State, tabs: gr.Tabs) ->
                 elem_id="roadmap-stage",
             )  # fmt: skip
             topic = gr.Radio(
-                [], label="Topics", elem_id="roadmap-topic", elem_classes="option-list"
-            )
+                [(t.title, t.id) for t in roadmap.stages[0].topics], label="Topics",
+                elem_id="roadmap-topic", elem_classes="option-list",
+            )  # fmt: skip
         with gr.Column(scale=3, min_width=300):
             with gr.Row():
                 ask = gr.Button("Explain it to me", variant="primary", elem_id="roadmap-ask")
