@@ -16,7 +16,8 @@ from tutor.errors import InputError, NotFoundError
 from tutor.exercises.bank import bank_question, bank_questions, item_ids
 from tutor.exercises.export import export_study
 from tutor.exercises.grade import grade
-from tutor.exercises.hints import gives_away, hint_ladder
+from tutor.exercises.hints import hint_ladder
+from tutor.exercises.leaks import gives_away
 from tutor.exercises.parametric import family_ids, parametric_question
 from tutor.exercises.question import Question, questions_by_id
 from tutor.exercises.quiz import QuizSession, assemble

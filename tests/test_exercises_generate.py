@@ -9,7 +9,8 @@ import pytest
 from fakes import FakeLLM
 
 from tutor.errors import NotFoundError, ServerError
-from tutor.exercises.generate import cloze_drafts, definitions, generate_questions
+from tutor.exercises.cloze import cloze_drafts, definitions
+from tutor.exercises.generate import generate_questions
 from tutor.exercises.grade import grade
 from tutor.exercises.verify import Draft, flaws, unsolved
 from tutor.retrieve import Passage
@@ -136,7 +137,7 @@ def test_definitions_are_found_and_blanked() -> None:
 
 def test_cloze_distractors_are_sibling_terms() -> None:
     passage = replace(PASSAGE, text=TEXT * 4)
-    drafts = list(cloze_drafts([passage], 1))
+    drafts = list(cloze_drafts([passage], "neural-networks"))
     assert drafts
     for _, draft in drafts:
         assert draft.key not in draft.prompt.lower()

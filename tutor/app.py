@@ -347,8 +347,7 @@ class Tutor:
             return assemble(
                 n, stage=stage, topic=topic, paper=paper, kind=kind, source=source, seed=chosen
             )
-        made = self._generate(n, stage, topic, paper, chosen)
-        questions = [question for question in made if kind in (None, question.kind)]
+        questions = self._generate(n, stage, topic, paper, kind, chosen)
         if not questions:
             raise NotFoundError(
                 "No generated question passed its checks.", "Widen the topic, or ask the bank."
@@ -358,7 +357,13 @@ class Tutor:
         return questions
 
     def _generate(
-        self, n: int, stage: int | None, topic: str | None, paper: str | None, seed: int
+        self,
+        n: int,
+        stage: int | None,
+        topic: str | None,
+        paper: str | None,
+        kind: Kind | None,
+        seed: int,
     ) -> list[Question]:
         """Questions made from the passages of a stage, a topic or a paper.
 
@@ -378,7 +383,7 @@ class Tutor:
         for label in dict.fromkeys(label for label, _ in found):
             passages = [passage for name, passage in found if name == label]
             made += generate_questions(
-                passages, n - len(made), topic=label, llm=self.llm(), seed=seed
+                passages, n - len(made), topic=label, kind=kind, llm=self.llm(), seed=seed
             ).questions
             if len(made) >= n:
                 break

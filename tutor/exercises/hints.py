@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 
 from corpus.roadmap import load_roadmap
-from tutor.exercises.numeric import close
+from tutor.exercises.leaks import gives_away
 from tutor.exercises.question import Question
-from tutor.exercises.rubric import stems
 from tutor.exercises.screening import sentences
 
 STEPS = 3
 
-_FALLBACKS = {
+FALLBACKS = {
     "choice": (
         "Say in your own words what is asked before you read the options.",
         "Cross out what can't be right, and say why for each option that you cross out.",
@@ -21,7 +20,7 @@ _FALLBACKS = {
     "numeric": (
         "Write down what is given and what is asked, with units.",
         "Write the formula in symbols before you put numbers in.",
-        "Put the numbers in one at a time, and round at the very end.",
+        "Put the numbers in step by step, and round at the very end.",
     ),
     "text": (
         "Name the thing that is asked about, and say what it does.",
@@ -34,8 +33,6 @@ _FALLBACKS = {
         "Write the simplest version that handles this input, then widen it.",
     ),
 }
-_NUMBER = re.compile(r"(?<![\w.,])[-−]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w])")
-_COVERED = 0.6  # share of the key's words from which on a hint gives it away
 
 
 def hint_ladder(question: Question) -> tuple[str, str, str]:
@@ -51,22 +48,10 @@ def hint_ladder(question: Question) -> tuple[str, str, str]:
         safe = [
             f"{lead}{text}"
             for lead, text in candidates
-            if text not in said and not gives_away(lead + text, question)
+            if text not in said and not gives_away(f"{said} {lead}{text}", question)
         ]
-        chosen.append(safe[0] if safe else _FALLBACKS[question.kind][step])
+        chosen.append(safe[0] if safe else FALLBACKS[question.kind][step])
     return chosen[0], chosen[1], chosen[2]
-
-
-def gives_away(text: str, question: Question) -> bool:
-    """Whether a text states the key of a question, or nearly so."""
-    if question.kind == "choice" and question.options and isinstance(question.key, int):
-        return _states(text, question.options[question.key])
-    if question.kind == "numeric":
-        return _holds_number(text, float(question.key or 0), question.tolerance)
-    if question.kind == "text":
-        points = question.rubric or (str(question.key or ""),)
-        return any(_states(text, point) for point in points)
-    return False
 
 
 def _aim(question: Question) -> list[tuple[str, str]]:
@@ -113,21 +98,3 @@ def _ruled_out(question: Question) -> list[tuple[str, str]]:
 def _wrong_options(question: Question) -> list[tuple[str, str]]:
     pairs = zip(question.options or (), question.option_whys, strict=False)
     return [(text, why) for place, (text, why) in enumerate(pairs) if place != question.key and why]
-
-
-def _states(text: str, key: str) -> bool:
-    """Whether a text says the key, in its words or most of them."""
-    plain = " ".join(text.casefold().split())
-    if " ".join(key.casefold().split()) in plain:
-        return True
-    wanted, given = set(stems(key)), set(stems(text))
-    return bool(wanted) and len(wanted & given) >= _COVERED * len(wanted)
-
-
-def _holds_number(text: str, key: float, tolerance: float) -> bool:
-    for match in _NUMBER.finditer(text):
-        digits = match[0].replace(",", "").replace("−", "-")
-        for value in (float(digits), -float(digits), float(digits) / 100):
-            if close(value, key, tolerance):
-                return True
-    return False

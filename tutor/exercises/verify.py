@@ -48,6 +48,7 @@ class Draft:
 
     Attributes:
         quote: The words of the passage that make the key right.
+        whys: What is wrong with each distractor; the quote says it where this is empty.
     """
 
     prompt: str
@@ -55,6 +56,7 @@ class Draft:
     distractors: tuple[str, ...]
     quote: str
     explanation: str = ""
+    whys: tuple[str, ...] = ()
 
 
 class Choice(BaseModel):
