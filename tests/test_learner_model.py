@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.roadmap import load_roadmap
-from tutor.learner.mastery import GUESS, MASTERED, Evidence, prior, trace, update
+from tutor.learner.mastery import (
+    GUESS,
+    MASTERED,
+    WEAK,
+    Evidence,
+    chance_right,
+    prior,
+    trace,
+    update,
+)
 from tutor.learner.plan import missing_prerequisites, next_step, progress_rows
 from tutor.learner.schedule import Recall, Review, due, schedule
 
@@ -36,10 +45,32 @@ def test_estimate_stays_within_bounds_and_grows_with_score(
 
 
 def test_hand_computed_update() -> None:
-    # P(L|right) = .3*.9/(.3*.9 + .7*.25) = .6067; then + .3933*.12
-    assert update(0.3, "choice", 1.0) == pytest.approx(0.65392, abs=1e-4)
-    # P(L|wrong) = .3*.1/(.3*.1 + .7*.75) = .0541
-    assert update(0.3, "choice", 0.0) == pytest.approx(0.05405, abs=1e-4)
+    # P(L|right) = .3*.9/(.3*.9 + .7*.3) = .5625; then + .4375*.02
+    assert update(0.3, "choice", 1.0) == pytest.approx(0.57125, abs=1e-4)
+    # P(L|wrong) = .3*.1/(.3*.1 + .7*.7) = .0577
+    assert update(0.3, "choice", 0.0) == pytest.approx(0.05769, abs=1e-4)
+
+
+def test_chance_to_be_right_lies_between_guess_and_slip() -> None:
+    assert chance_right(0.0, "choice") == GUESS["choice"]
+    assert chance_right(1.0, "numeric") == pytest.approx(0.9)
+
+
+def test_one_right_answer_is_no_failure() -> None:
+    for kind in GUESS:
+        assert update(prior([]), kind, 1.0) > WEAK > update(prior([]), kind, 0.0)
+
+
+def test_answers_that_were_told_do_not_count() -> None:
+    def asked(hours: float, item: str = "bank:a-c01", kind: str = "choice") -> Evidence:
+        return Evidence("a", kind, 1.0, 1.0, item, NOW + timedelta(hours=hours))
+
+    once = trace([asked(0)], GRAPH)
+    assert trace([asked(0), asked(0.1), asked(19)], GRAPH) == once
+    for more in (asked(25), asked(0.1, "bank:a-c02"), asked(0.1, "")):
+        assert trace([asked(0), more], GRAPH)["a"] != once["a"]
+    labs = [asked(0, "lab:x", "code"), asked(0.1, "lab:x", "code")]
+    assert trace(labs, GRAPH) != trace(labs[:1], GRAPH)
 
 
 def test_a_guessable_kind_says_less() -> None:

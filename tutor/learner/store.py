@@ -115,7 +115,14 @@ class Store:
     def mastery(self, learner: str) -> dict[str, float | None]:
         """The chance of mastery by topic, from the log; contested and unsure grades don't count."""
         evidence = [
-            mastery.Evidence(row["topic"], row["kind"], row["score"], row["confidence"])
+            mastery.Evidence(
+                row["topic"],
+                row["kind"],
+                row["score"],
+                row["confidence"],
+                item_of(row["question_id"]),
+                row["at"],
+            )
             for row in self._settled(learner)
         ]
         prerequisites = {topic.id: topic.prerequisites for topic in load_roadmap().topics()}
@@ -360,6 +367,11 @@ class Store:
             if learner is not None:
                 _ensure(db, _name(learner), self._engine.dialect.name)
             yield db
+
+
+def item_of(question_id: str) -> str:
+    """What a question asks, whatever the order of its options; other numbers are another item."""
+    return question_id.rsplit(":", 1)[0] if question_id.startswith("bank:") else question_id
 
 
 def _now() -> datetime:
