@@ -124,7 +124,7 @@ def softmax_temperature(rng: Random) -> Instance:
         mistakes={
             "you left out the temperature": first(logits),
             "you multiplied by the temperature instead of dividing": first([z * t for z in logits]),
-            "you normalised without the exponential": abs(logits[0]) / sum(map(abs, logits)),
+            "you normalized without the exponential": abs(logits[0]) / sum(map(abs, logits)),
         },
         explanation=f"exp(z/{t:g}) for each logit, divided by their sum: {key:.4f}.",
         given={"logits": logits, "t": t},

@@ -26,7 +26,7 @@ def negative_sampling_loss(rng: Random) -> Instance:
 
     key = loss(context, 1) + loss(first, -1) + loss(second, -1)
     return Instance(
-        prompt=f"Skip-gram with negative sampling: the centre word has the vector {listed(v)}, its "
+        prompt=f"Skip-gram with negative sampling: the center word has the vector {listed(v)}, its "
         f"true context word {listed(context)}, and two negative samples {listed(first)} and "
         f"{listed(second)}. Compute the loss (natural log, three decimals).",
         key=key,

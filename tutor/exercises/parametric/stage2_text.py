@@ -46,7 +46,7 @@ def bpe_merges(rng: Random) -> Instance:
     shown = ", ".join(f"“{word}” {count} times" for word, count in counts.items())
     return Instance(
         prompt=f"A corpus holds {shown}. Byte-pair encoding starts from single characters, never "
-        "crosses word borders, and breaks ties in favour of the alphabetically first pair. How "
+        "crosses word borders, and breaks ties in favor of the alphabetically first pair. How "
         "many tokens does the corpus have after two merges?",
         key=tokens(2),
         mistakes={
@@ -164,7 +164,7 @@ def bm25_score(rng: Random) -> Instance:
         "k1·(1 - b + b·length/mean)) (three decimals).",
         key=score(norm),
         mistakes={
-            "you left out the length normalisation": score(1.0),
+            "you left out the length normalization": score(1.0),
             "you turned the length ratio over": score(1 - b + b * mean / length),
             "you left out idf": score(norm) / idf,
             "you did not saturate the term frequency": idf * tf,

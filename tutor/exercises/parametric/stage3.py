@@ -159,7 +159,7 @@ def beam_search(rng: Random) -> Instance:
 
 @family("top-k-sampling", "hands-on-bert-gpt", "Probability under top-k sampling", 1)
 def top_k_sampling(rng: Random) -> Instance:
-    """Renormalised softmax over the k largest logits."""
+    """Renormalized softmax over the k largest logits."""
     logits = sorted(draws(rng, 5, -1, 4, 0.5), reverse=True)
     k, rank = rng.choice([(2, 1), (2, 2), (3, 1), (3, 2), (3, 3), (4, 2), (4, 3)])
     full = softmax(logits)
@@ -170,9 +170,9 @@ def top_k_sampling(rng: Random) -> Instance:
         "(three decimals)?",
         key=key,
         mistakes={
-            "you did not renormalise after cutting": full[rank - 1],
+            "you did not renormalize after cutting": full[rank - 1],
             "you gave the k tokens equal probability": 1 / k,
-            "you normalised the logits without the exponential": logits[rank - 1]
+            "you normalized the logits without the exponential": logits[rank - 1]
             / sum(map(abs, logits[:k])),
         },
         explanation=f"Softmax over {listed(logits[:k])} alone gives {key:.4f}.",
@@ -183,7 +183,7 @@ def top_k_sampling(rng: Random) -> Instance:
 
 @family("top-p-sampling", "hands-on-bert-gpt", "Probability under top-p sampling", 1)
 def top_p_sampling(rng: Random) -> Instance:
-    """Smallest set with mass p, renormalised."""
+    """Smallest set with mass p, renormalized."""
     cuts = sorted(rng.sample(range(1, 20), 4))
     shares = sorted((b - a for a, b in zip([0, *cuts], [*cuts, 20], strict=True)), reverse=True)
     probabilities = [round(share / 20, 2) for share in shares]
@@ -199,7 +199,7 @@ def top_p_sampling(rng: Random) -> Instance:
         "decimals)?",
         key=key,
         mistakes={
-            "you did not renormalise after cutting": probabilities[0],
+            "you did not renormalize after cutting": probabilities[0],
             "you left out the token that crosses the threshold": probabilities[0]
             / max(1e-9, mass - probabilities[kept - 1]),
             "you divided by p instead of the mass that was kept": probabilities[0] / p,

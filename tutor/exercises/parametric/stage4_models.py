@@ -80,7 +80,7 @@ def masked_lm_counts(rng: Random) -> Instance:
         [("replaced by [MASK]", 0.8), ("replaced by a random token", 0.1), ("left unchanged", 0.1)]
     )
     return Instance(
-        prompt=f"Masked language modelling corrupts a text of {show(tokens)} tokens: {share}% of "
+        prompt=f"Masked language modeling corrupts a text of {show(tokens)} tokens: {share}% of "
         "the tokens are chosen for prediction; of these 80% turn into [MASK], 10% into a random "
         "token, and 10% stay as they are. How many of the chosen tokens are expected to be "
         f"{asked}?",

@@ -74,7 +74,7 @@ def chinchilla_tokens(rng: Random) -> Instance:
 
 @family("training-days", "training-from-scratch", "Days of training")
 def training_days(rng: Random) -> Instance:
-    """6ND / (GPUs · peak · utilisation)."""
+    """6ND / (GPUs · peak · utilization)."""
     n, tokens = rng.choice([1, 3, 7, 13]), rng.choice([100, 200, 300, 1000])
     gpus, peak = rng.choice([64, 128, 256, 512]), rng.choice([312, 400, 990])
     use = rng.choice([30, 35, 40, 50])
@@ -82,11 +82,11 @@ def training_days(rng: Random) -> Instance:
     days = seconds / 86_400
     return Instance(
         prompt=f"You train {n} billion parameters on {tokens} billion tokens (6ND) with {gpus} "
-        f"GPUs of {peak} TFLOP/s peak at {use}% utilisation. How many days does it take (two "
+        f"GPUs of {peak} TFLOP/s peak at {use}% utilization. How many days does it take (two "
         "decimals)?",
         key=days,
         mistakes={
-            "you left out the utilisation": days * use / 100,
+            "you left out the utilization": days * use / 100,
             "you counted the forward pass alone": days / 3,
             "you counted hours": days * 24,
         },

@@ -8,7 +8,7 @@ from random import Random
 from tutor.exercises.parametric.family import Instance, draws, family, listed, show
 
 
-@family("absmax-quantisation", "model-compression", "Error of absmax quantisation", 0)
+@family("absmax-quantisation", "model-compression", "Error of absmax quantization", 0)
 def absmax_quantisation(rng: Random) -> Instance:
     """Mean absolute error of a vector at a few bits."""
     x, bits = draws(rng, 4, -3, 3, 0.1), rng.choice([3, 4])
@@ -20,7 +20,7 @@ def absmax_quantisation(rng: Random) -> Instance:
         return sum(abs(a - b) for a, b in zip(x, grid, strict=True)) / len(x)
 
     return Instance(
-        prompt=f"Quantise {listed(x)} by symmetric absmax to {bits} bits (integers from "
+        prompt=f"Quantize {listed(x)} by symmetric absmax to {bits} bits (integers from "
         f"-{levels} to {levels}, rounded to the nearest) and back. What is the mean absolute "
         "error (four decimals)?",
         key=error(scale),
@@ -37,7 +37,7 @@ def absmax_quantisation(rng: Random) -> Instance:
     )
 
 
-@family("zero-point-quantisation", "model-compression", "Zero point of asymmetric quantisation", 0)
+@family("zero-point-quantisation", "model-compression", "Zero point of asymmetric quantization", 0)
 def zero_point_quantisation(rng: Random) -> Instance:
     """Integer that a value becomes with scale and zero point."""
     low, high = -rng.randint(2, 40) / 10, rng.randint(5, 80) / 10
@@ -46,7 +46,7 @@ def zero_point_quantisation(rng: Random) -> Instance:
     zero = round(-low / scale)
     key = round(value / scale) + zero
     return Instance(
-        prompt=f"Values from {show(low)} to {show(high)} are quantised to 8 bits (0 to 255): scale "
+        prompt=f"Values from {show(low)} to {show(high)} are quantized to 8 bits (0 to 255): scale "
         "= (max - min)/255, zero point = round(-min/scale), q = round(x/scale) + zero point. "
         f"Which integer does {show(value)} become?",
         key=float(key),
@@ -65,7 +65,7 @@ def zero_point_quantisation(rng: Random) -> Instance:
 
 @family("weight-memory", "model-compression", "Memory of weights by precision", 0)
 def weight_memory(rng: Random) -> Instance:
-    """Including the scales of group-wise quantisation."""
+    """Including the scales of group-wise quantization."""
     n, bits = rng.choice([1, 1.5, 3, 7, 8, 13, 34, 70]), rng.choice([4, 8])
     group = rng.choice([32, 64, 128])
     key = n * (bits + 16 / group) / 8
