@@ -40,6 +40,7 @@ class Metric:
     Attributes:
         baseline: The same figure of the simplest thing that could work, from this run.
         must: A guarantee: the value that it has to have, or None.
+        at_most: A guarantee: the largest value that it may have, or None.
     """
 
     name: str
@@ -49,6 +50,16 @@ class Metric:
     baseline_name: str = ""
     must: float | None = None
     note: str = ""
+    at_most: float | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether its guarantees hold; a figure that could not be measured proves none."""
+        if self.value is None:
+            return self.must is None and self.at_most is None
+        if self.must is not None and self.value != self.must:
+            return False
+        return self.at_most is None or self.value <= self.at_most
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,7 @@ class TaskResult:
     @property
     def holds(self) -> bool:
         """Whether every guarantee holds."""
-        return all(m.must is None or m.value == m.must for m in self.metrics)
+        return all(metric.holds for metric in self.metrics)
 
 
 def read_lines(name: str) -> Iterator[dict[str, Any]]:
@@ -113,7 +124,9 @@ def _markdown(results: list[TaskResult], about: dict[str, Any]) -> str:
                 "" if m.baseline is None else f"{_number(m.baseline)}{m.unit} ({m.baseline_name})"
             )
             must = "" if m.must is None else f"must be {_number(m.must)}{m.unit}"
-            note = "; ".join(part for part in (must, m.note) if part)
+            limit = "" if m.at_most is None else f"at most {_number(m.at_most)}{m.unit}"
+            broken = "" if m.holds else "**does not hold**"
+            note = "; ".join(part for part in (broken, must, limit, m.note) if part)
             lines.append(f"| {result.task} | {m.name} | {value} | {base} | {note} |")
         if result.skipped:
             lines.append(f"| {result.task} | *left out* | | | {result.skipped} |")

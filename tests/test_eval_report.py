@@ -22,6 +22,7 @@ RESULTS = [
             Metric("recall", 0.9134, baseline=0.5, baseline_name="BM25"),
             Metric("made-up ids", 0.0, must=0.0, note="of 20"),
             Metric("speed", 1234.0, " ms"),
+        Metric("longest option", 0.31, "", 0.25, "chance", at_most=0.3),
             Metric("nothing", None),
         ),
         details=[{"q": "é"}],
@@ -51,6 +52,13 @@ def test_markdown_has_a_row_for_each_figure(context: Context, tmp_path: Path) ->
         ["retrieval", "recall", "0.913", "0.5 (BM25)", ""],
         ["retrieval", "made-up ids", "0", "", "must be 0; of 20"],
         ["retrieval", "speed", "1234 ms", "", ""],
+        [
+            "retrieval",
+            "longest option",
+            "0.31",
+            "0.25 (chance)",
+            "**does not hold**; at most 0.3",
+        ],
         ["retrieval", "nothing", "–", "", ""],
         ["summaries", "*left out*", "", "", "no papers"],
     ]
@@ -77,6 +85,10 @@ def test_json_keeps_everything_and_what_made_it(context: Context, tmp_path: Path
         ((Metric("a", 0.0, must=0.0),), True),
         ((Metric("a", 0.1, must=0.0),), False),
         ((Metric("a", None, must=0.0),), False),
+        ((Metric("a", 0.3, at_most=0.3),), True),
+        ((Metric("a", 0.31, at_most=0.3),), False),
+        ((Metric("a", None, at_most=0.3),), False),
+        ((Metric("a", 0.0, must=0.0, at_most=0.3), Metric("b", 1.0, at_most=0.5)), False),
     ],
 )
 def test_guarantee_holds_or_not(metrics: tuple[Metric, ...], holds: bool) -> None:
