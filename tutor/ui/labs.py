@@ -15,6 +15,7 @@ from tutor.errors import TutorError
 from tutor.exercises.code import CodeGrade
 from tutor.ui.render import LATEX, demoted
 
+HINTS = "\n## Hints\n"  # ends every task; corpus.check sees to it
 AT_ONCE = 2  # runs beside each other; each may take a core
 
 
@@ -23,9 +24,9 @@ def build_labs(tutor: Tutor, learner: Any) -> gr.Tab:
     labs = load_labs()
     first = next(iter(labs.values()))
     with gr.Tab("Labs", id="labs") as tab:
-        with gr.Row():
+        with gr.Row(elem_id="lab-bar"):
             chosen = gr.Dropdown(
-                [(lab.title, lab.id) for lab in labs.values()], value=first.id, label="Lab",
+                [(lab_label(lab), lab.id) for lab in labs.values()], value=first.id, label="Lab",
                 elem_id="lab", scale=4,
             )  # fmt: skip
             best = gr.Markdown(elem_id="lab-best")
@@ -35,6 +36,10 @@ def build_labs(tutor: Tutor, learner: Any) -> gr.Tab:
                     task_markdown(first), latex_delimiters=LATEX, elem_id="lab-task",
                     elem_classes="lesson",
                 )  # fmt: skip
+                with gr.Accordion("Hints", open=False, elem_id="lab-hints") as fold:
+                    hints = gr.Markdown(
+                        hints_markdown(first), latex_delimiters=LATEX, elem_classes="lesson"
+                    )
             with gr.Column(scale=3, min_width=300):
                 editor = gr.Code(
                     first.starter, language="python", label="Your code", lines=18, max_lines=40,
@@ -60,7 +65,9 @@ def build_labs(tutor: Tutor, learner: Any) -> gr.Tab:
         lab = labs[lab_id]
         tried = attempts(lab, request)
         code = tried[-1]["answer"] if tried else lab.starter
-        return task_markdown(lab), code, best_markdown(tried), "", gr.update(visible=False)
+        hidden, closed = gr.update(visible=False), gr.update(open=False)
+        texts = task_markdown(lab), hints_markdown(lab), closed
+        return *texts, code, best_markdown(tried), "", hidden
 
     def check(lab_id: str, code: str, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         yield waiting_html(labs[lab_id]), gr.update(visible=False), gr.skip()
@@ -75,7 +82,7 @@ def build_labs(tutor: Tutor, learner: Any) -> gr.Tab:
             best_markdown(attempts(labs[lab_id], request)),
         )
 
-    shown = [task, editor, best, results, output]
+    shown = [task, hints, fold, editor, best, results, output]
     chosen.change(show, chosen, shown, show_progress="hidden")
     tab.select(record, chosen, best, show_progress="hidden")
     run.click(
@@ -86,12 +93,22 @@ def build_labs(tutor: Tutor, learner: Any) -> gr.Tab:
     return tab
 
 
+def lab_label(lab: Lab) -> str:
+    """A lab in the list: the number of its stage, and its title."""
+    return f"{load_roadmap().stage_of(lab.topic)} · {lab.title}"
+
+
 def task_markdown(lab: Lab) -> str:
-    """Where the lab belongs, what it is for, and its task."""
+    """Where the lab belongs, what it is for, and its task without the hints."""
     topic = load_roadmap().topic(lab.topic)
     place = f"Stage {load_roadmap().stage_of(lab.topic)} · {topic.title}"
     head = f"*{place} · about {lab.minutes} minutes · difficulty {lab.difficulty} of 5*"
-    return f"{head}\n\n{demoted(lab.task)}"
+    return f"{head}\n\n{demoted(lab.task.partition(HINTS)[0])}"
+
+
+def hints_markdown(lab: Lab) -> str:
+    """The hints, which a learner opens when stuck."""
+    return lab.task.partition(HINTS)[2].strip()
 
 
 def best_markdown(tried: list[dict[str, Any]]) -> str:
@@ -110,14 +127,20 @@ def waiting_html(lab: Lab) -> str:
 
 
 def results_html(result: CodeGrade) -> str:
-    """One line a test; what a failed one has to say beneath it."""
+    """One line a test; what a failed one has to say beneath it, each message once."""
     passed = sum(test.passed for test in result.tests)
     head = f"{passed} of {len(result.tests)} tests pass" if result.tests else "No test was run"
     lines = []
+    said: set[str] = set()
     for test in result.tests:
-        mark = "✓" if test.passed else "✗"
-        note = "" if test.passed else f"<br>{escape(test.message)}"
-        lines.append(f"<li>{mark} <strong>{escape(test.name)}</strong>{note}</li>")
+        mark, kind = ("✓", "passed") if test.passed else ("✗", "failed")
+        note = ""
+        if not test.passed:
+            message = "The same as above." if test.message in said else test.message
+            note = f"<br>{escape(message)}"
+            said.add(test.message)
+        name = f"<strong>{escape(test.name)}</strong>"
+        lines.append(f'<li class="{kind}"><span>{mark}</span> {name}{note}</li>')
     listed = f'<ul class="lab-tests">{"".join(lines)}</ul>' if lines else ""
     note = "" if result.tests else f"<p>{escape(result.grade.feedback)}</p>"
     stopped = f"<p>{escape(result.stopped)}</p>" if result.stopped and result.tests else ""
