@@ -264,9 +264,9 @@ def _forgetting(count: int) -> list[Metric]:
     for name, wait in (("FSRS", None), ("every 30 days", 30), ("never", 10_000)):
         recalls, reviews = figures.setdefault(name, ([], []))
         for number in range(max(20, count // 6)):
-            recalled, times = _year(Random(f"forgetter:{number}"), wait)
+            recalled, reviewed = _year(Random(f"forgetter:{number}"), wait)
             recalls.append(recalled)
-            reviews.append(times)
+            reviews.append(reviewed)
     values = {name: mean(recalls) for name, (recalls, _) in figures.items()}
     times = {name: mean(reviews) for name, (_, reviews) in figures.items()}
     return [

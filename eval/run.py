@@ -1,6 +1,7 @@
 """Measure Tutor and write one report: `python -m eval.run [TASK…] [--quick] [--out DIR]`.
 
-Tasks: content, retrieval, routing, answers, summaries, ingestion, speed. The report names commit,
+Tasks: content, exercises, mastery, sandbox, retrieval, routing, answers, summaries, ingestion,
+speed. The report names commit,
 model and data hashes; every figure that can have a baseline has it beside it, measured in the
 same run. Real papers and data are read from the folder that TUTOR_SHARED names; without it the
 report says what was left out.
@@ -20,7 +21,18 @@ from tutor.app import Tutor
 from tutor.errors import TutorError
 from tutor.settings import load_settings
 
-TASKS = ("content", "retrieval", "routing", "answers", "summaries", "ingestion", "speed")
+TASKS = (
+    "content",
+    "exercises",
+    "mastery",
+    "sandbox",
+    "retrieval",
+    "routing",
+    "answers",
+    "summaries",
+    "ingestion",
+    "speed",
+)
 
 
 def main() -> int:

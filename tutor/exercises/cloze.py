@@ -162,8 +162,8 @@ def _siblings(term: str, topic: str) -> tuple[str, ...]:
     roadmap = load_roadmap()
     if re.search(r"[A-Z\d]", term):
         own = set(_names().get(term, ()))
-        near = {name: len(own & set(topics)) for name, topics in _names().items()}
-        ranked = sorted((name for name in near if near[name]), key=lambda name: -near[name])
+        shared = {name: len(own & set(topics)) for name, topics in _names().items()}
+        ranked = sorted((name for name in shared if shared[name]), key=lambda name: -shared[name])
         return tuple(name for name in ranked if not _overlap(name, term))
     modules = [module for stage in roadmap.stages for module in stage.modules]
     home = next(m for m in modules if any(t.id == topic for t in m.topics))
