@@ -268,9 +268,18 @@ class Tutor:
     # --- learning -----------------------------------------------------------------------------
 
     def submit(
-        self, quiz: QuizSession, answer: str, *, learner: str, session_id: str = ""
+        self,
+        quiz: QuizSession,
+        answer: str,
+        *,
+        learner: str,
+        session_id: str = "",
+        sureness: int | None = None,
     ) -> tuple[Grade, bool]:
         """Grade an answer to the open question and record it in the quiz and in the log.
+
+        Args:
+            sureness: How sure the learner was, 1 to 3; None if not said.
 
         Returns:
             The grade, and whether the quiz went on: then the feedback reveals the solution.
@@ -285,7 +294,9 @@ class Tutor:
             raise InputError("The quiz is over.", "Start a new one.")
         position = quiz.position
         result = grade(question, answer, embedder=self._embedder)
-        self.store.record_attempt(learner, question, answer, result, session=session_id)
+        quiz.attempt = self.store.record_attempt(
+            learner, question, answer, result, session=session_id or quiz.form, sureness=sureness
+        )
         quiz.record(result)
         moved = quiz.position != position
         if moved:

@@ -114,12 +114,21 @@ class QuizSession:
     Attributes:
         grades: The last grade of each question that was answered, by position.
         tries: Attempts at the current question.
+        form: Name of the test that this is, such as "pre:2"; empty for practice.
+        attempt: Number of the last recorded attempt, which its learner may contest.
     """
 
     questions: list[Question]
     position: int = 0
     tries: int = 0
     grades: dict[int, Grade] = field(default_factory=dict)
+    form: str = ""
+    attempt: int | None = None
+
+    @property
+    def max_tries(self) -> int:
+        """Tries at a question: a test asks once."""
+        return 1 if self.form else MAX_TRIES
 
     @property
     def current(self) -> Question | None:
@@ -134,7 +143,7 @@ class QuizSession:
     @property
     def last_try(self) -> bool:
         """Whether the next answer is the last one to the open question."""
-        return self.tries + 1 >= MAX_TRIES
+        return self.tries + 1 >= self.max_tries
 
     def record(self, grade: Grade) -> None:
         """Keep a grade of the open question, and go on when it is right or tries are used up.
@@ -150,7 +159,7 @@ class QuizSession:
         if grade.verdict == "unsure" and grade.confidence <= UNREADABLE:
             return
         self.tries += 1
-        if grade.verdict == "correct" or self.tries >= MAX_TRIES:
+        if grade.verdict == "correct" or self.tries >= self.max_tries:
             self.skip()
 
     def skip(self) -> None:
@@ -174,6 +183,8 @@ class QuizSession:
             "questions": [question.to_record() for question in self.questions],
             "position": self.position,
             "tries": self.tries,
+            "form": self.form,
+            "attempt": self.attempt,
             "grades": {str(place): grade.to_dict() for place, grade in self.grades.items()},
         }
 
@@ -188,8 +199,10 @@ class QuizSession:
             questions = [Question.from_record(record) for record in state["questions"]]
             grades = {int(place): Grade.from_dict(g) for place, g in state["grades"].items()}
             position, tries = int(state["position"]), int(state["tries"])
+            # Sessions from before have none.
+            attempt = None if state.get("attempt") is None else int(state["attempt"])
             if not 0 <= position <= len(questions) or not set(grades) <= set(range(len(questions))):
                 raise ValueError("a position is out of range")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"A quiz can't be resumed: {error}.", "Start a new one.") from error
-        return cls(questions, position, tries, grades)
+        return cls(questions, position, tries, grades, str(state.get("form", "")), attempt)

@@ -44,6 +44,7 @@ class Attempt(_Entry):
     confidence: Share
     at: Time
     session: Annotated[str, Field(max_length=64), AfterValidator(_clean)] = ""
+    sureness: int | None = Field(None, ge=1, le=3)
 
 
 class Dispute(_Entry):
@@ -54,6 +55,14 @@ class Dispute(_Entry):
     at: Time
 
 
+class Context(_Entry):
+    """What feedback is about: the question, the passages' keys and the reply."""
+
+    prompt: Text = ""
+    passages: Annotated[tuple[Target, ...], Field(max_length=50)] = ()
+    reply: Text = ""
+
+
 class Feedback(_Entry):
     """A thumb or a remark."""
 
@@ -61,6 +70,7 @@ class Feedback(_Entry):
     value: int = Field(ge=-1, le=1)
     note: Text = ""
     at: Time
+    context: Context | None = None
 
 
 class ChatSession(_Entry):
@@ -78,6 +88,7 @@ class Archive(_Entry):
     format: str = Field(pattern=f"^{FORMAT}$")
     version: int = Field(ge=1, le=VERSION)
     learner: Name
+    consent: bool = False
     attempts: tuple[Attempt, ...] = ()
     disputes: tuple[Dispute, ...] = ()
     feedback: tuple[Feedback, ...] = ()
@@ -86,6 +97,7 @@ class Archive(_Entry):
 
 def write(
     learner: str,
+    consent: bool,
     attempts: Sequence[Mapping[str, Any]],
     disputes: Sequence[Mapping[str, Any]],
     feedback: Sequence[Mapping[str, Any]],
@@ -104,6 +116,7 @@ def write(
         "format": FORMAT,
         "version": VERSION,
         "learner": learner,
+        "consent": consent,
         "attempts": [plain(Attempt, row) for row in attempts],
         "disputes": [plain(Dispute, row) for row in disputes],
         "feedback": [plain(Feedback, row) for row in feedback],

@@ -64,8 +64,9 @@ def next_step(roadmap: Roadmap, mastery: Mastery, due: Sequence[Review], now: da
         if estimate is not None and estimate < MASTERED:
             why = f"You are at {estimate:.0%} of “{topic.title}”; a few more answers settle it."
             return Step(topic.id, topic.title, why, "learn")
+    presumed = vouched(roadmap, mastery)
     for topic in roadmap.topics():
-        if mastery.get(topic.id) is None:
+        if mastery.get(topic.id) is None and topic.id not in presumed:
             return _begin(roadmap, mastery, topic.id)
     return Step(None, "", "You have mastered every topic of the roadmap.", "review")
 
@@ -75,8 +76,10 @@ def progress_rows(
 ) -> list[dict[str, Any]]:
     """One row a topic in roadmap order: stage, topic, title, mastery, status, due (ISO or None).
 
-    Status is mastered, learning, weak, ready (its prerequisites are there) or locked.
+    Status is mastered, learning, weak, presumed (one that builds on it is there), ready (its
+    prerequisites are there) or locked.
     """
+    presumed = vouched(roadmap, mastery)
     due = {review.topic: review.due.isoformat() for review in reviews}
     return [
         {
@@ -84,7 +87,7 @@ def progress_rows(
             "topic": topic.id,
             "title": topic.title,
             "mastery": mastery.get(topic.id),
-            "status": _status(roadmap, mastery, topic.id),
+            "status": "presumed" if topic.id in presumed else _status(roadmap, mastery, topic.id),
             "due": due.get(topic.id),
         }
         for stage in roadmap.stages
@@ -123,6 +126,19 @@ def roadmap_rows(roadmap: Roadmap, mastery: Mastery) -> dict[str, Any]:
             for stage in roadmap.stages
         ]
     }
+
+
+def vouched(roadmap: Roadmap, mastery: Mastery) -> set[str]:
+    """Topics without evidence that are presumed known: one that builds on them is there."""
+    found: set[str] = set()
+    # Prerequisites may stand in any order, so each is followed down to the ground.
+    below = [topic.id for topic in roadmap.topics() if (mastery.get(topic.id) or 0.0) >= READY]
+    while below:
+        for name in roadmap.topic(below.pop()).prerequisites:
+            if mastery.get(name) is None and name not in found:
+                found.add(name)
+                below.append(name)
+    return found
 
 
 def missing_prerequisites(roadmap: Roadmap, mastery: Mastery, topic_id: str) -> list[str]:

@@ -76,9 +76,19 @@ class Store:
         grade: Grade,
         *,
         session: str = "",
+        sureness: int | None = None,
         at: datetime | None = None,
     ) -> int:
-        """Log one graded answer; returns its number."""
+        """Log one graded answer; returns its number.
+
+        Args:
+            sureness: How sure the learner was: 1 guessed, 2 fairly sure, 3 sure; None if not said.
+
+        Raises:
+            InputError: The sureness is out of range.
+        """
+        if sureness not in {None, 1, 2, 3}:
+            raise InputError(f"A sureness of {sureness} has no meaning.", "Give 1, 2 or 3.")
         row = AttemptRow(
             learner=_name(learner),
             question_id=question.id,
@@ -91,6 +101,7 @@ class Store:
             confidence=grade.confidence,
             at=at or _now(),
             session=_text(session)[:64],
+            sureness=sureness,
         )
         with self._write(learner) as db:
             db.add(row)
@@ -136,17 +147,28 @@ class Store:
         """The reviews that are due at `now` (with time zone), most urgent first."""
         return schedule.due(self._recalls(learner), now)
 
-    def contest(self, attempt_id: int, reason: str, *, at: datetime | None = None) -> int:
+    def contest(
+        self,
+        attempt_id: int,
+        reason: str,
+        *,
+        learner: str | None = None,
+        at: datetime | None = None,
+    ) -> int:
         """Object to a grade, which then no longer counts; returns the dispute's number.
 
+        Args:
+            learner: Whose attempt it has to be; None trusts the number.
+
         Raises:
-            NotFoundError: There is no such attempt.
+            NotFoundError: There is no such attempt, or it is somebody else's.
             InputError: The reason is empty.
         """
         if not reason.strip():
             raise InputError("An objection needs a reason.", "Say what is right in the answer.")
         with self._write() as db:
-            if not 0 < attempt_id < 2**31 or db.get(AttemptRow, attempt_id) is None:
+            found = db.get(AttemptRow, attempt_id) if 0 < attempt_id < 2**31 else None
+            if found is None or learner not in {None, found.learner}:
                 raise NotFoundError(f"There is no attempt {attempt_id}.", "See 'tutor progress'.")
             row = DisputeRow(attempt_id=attempt_id, reason=_text(reason), at=at or _now())
             db.add(row)
@@ -154,17 +176,42 @@ class Store:
             return row.id
 
     def disputes(self, learner: str) -> list[dict[str, Any]]:
-        """A learner's objections, oldest first."""
+        """A learner's objections with question, answer and grade, oldest first."""
         from sqlalchemy import select
 
         query = (
-            select(DisputeRow)
+            select(DisputeRow, AttemptRow)
             .join(AttemptRow, AttemptRow.id == DisputeRow.attempt_id)
             .where(AttemptRow.learner == learner)
             .order_by(DisputeRow.id)
         )
         with self._read() as db:
-            return [_fields(row) for row in db.scalars(query)]
+            return [
+                _fields(row)
+                | {
+                    "question_id": attempt.question_id,
+                    "answer": attempt.answer,
+                    "score": attempt.score,
+                    "verdict": attempt.verdict,
+                }
+                for row, attempt in db.execute(query)
+            ]
+
+    def consents(self, learner: str) -> bool:
+        """Whether a learner allows keeping the conversations that their feedback is about."""
+        with self._read() as db:
+            row = db.get(LearnerRow, learner[:64])
+            return bool(row and row.consent)
+
+    def set_consent(self, learner: str, consent: bool) -> None:
+        """Allow or forbid it; forbidding also forgets the conversations kept so far."""
+        from sqlalchemy import update
+
+        with self._write(learner) as db:
+            db.execute(update(LearnerRow).where(LearnerRow.name == learner).values(consent=consent))
+            if not consent:
+                mine = FeedbackRow.learner == learner
+                db.execute(update(FeedbackRow).where(mine).values(context=None))
 
     def add_feedback(
         self,
@@ -173,17 +220,23 @@ class Store:
         value: int,
         note: str = "",
         *,
+        context: archive.Context | None = None,
         at: datetime | None = None,
     ) -> int:
         """Keep a thumb (1, -1) or a remark (0) on a target such as "answer:<id>".
+
+        Args:
+            context: What it is about; kept only if the learner consents.
 
         Raises:
             InputError: The value is none of 1, 0, -1.
         """
         if value not in {-1, 0, 1}:
             raise InputError(f"Feedback of {value} has no meaning.", "Give 1, 0 or -1.")
+        kept = context.model_dump(mode="json") if context and self.consents(learner) else None
         row = FeedbackRow(
             learner=_name(learner),
+            context=kept,
             target=_text(target)[:200],
             value=value,
             note=_text(note),
@@ -275,6 +328,7 @@ class Store:
         places = {row["id"]: place for place, row in enumerate(attempts)}
         return archive.write(
             learner,
+            self.consents(learner),
             attempts,
             [row | {"attempt": places[row["attempt_id"]]} for row in self.disputes(learner)],
             self.feedback(learner),
@@ -298,6 +352,9 @@ class Store:
         given = archive.read(data)
         name = _name(learner or given.learner)
         with self._write(name) as db:
+            row = db.get(LearnerRow, name)
+            if row is not None and given.consent:
+                row.consent = True
             rows = db.scalars(select(AttemptRow).where(AttemptRow.learner == name))
             known = {(row.question_id, row.at, row.answer) for row in rows}
             added = 0
@@ -306,21 +363,25 @@ class Store:
                 fields["answer"] = _text(entry.answer)
                 if (entry.question_id, entry.at, fields["answer"]) in known:
                     continue
-                row = AttemptRow(learner=name, **fields)
-                db.add(row)
+                attempt = AttemptRow(learner=name, **fields)
+                db.add(attempt)
                 db.flush()
                 added += 1
                 for dispute in given.disputes:
                     if dispute.attempt == place:
                         reason = _text(dispute.reason)
-                        db.add(DisputeRow(attempt_id=row.id, reason=reason, at=dispute.at))
+                        db.add(DisputeRow(attempt_id=attempt.id, reason=reason, at=dispute.at))
             said = {
                 (old.target, old.at)
                 for old in db.scalars(select(FeedbackRow).where(FeedbackRow.learner == name))
             }
             for remark in given.feedback:
                 if (remark.target, remark.at) not in said:
-                    db.add(FeedbackRow(learner=name, **remark.model_dump()))
+                    fields = remark.model_dump(exclude={"context"})
+                    about = None
+                    if remark.context and given.consent:
+                        about = remark.context.model_dump(mode="json")
+                    db.add(FeedbackRow(learner=name, context=about, **fields))
             for chat in given.sessions:
                 if db.get(ChatSessionRow, chat.id) is None:
                     db.add(ChatSessionRow(learner=name, **chat.model_dump()))

@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Float, ForeignKey, Integer, String, Text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Integer,
+    String,
+    Text,
+    false,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -42,16 +53,20 @@ def _learner() -> Mapped[str]:
 
 
 class LearnerRow(Base):
-    """A learner."""
+    """A learner; `consent` allows keeping the conversations that feedback is about."""
 
     __tablename__ = "learners"
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     created: Mapped[datetime] = mapped_column(UtcDateTime)
+    consent: Mapped[bool] = mapped_column(Boolean, server_default=false())
 
 
 class AttemptRow(Base):
-    """One graded answer. Rows are added and never changed."""
+    """One graded answer. Rows are added and never changed.
+
+    `confidence` is the grader's, `sureness` (1 to 3) the learner's own, if they said.
+    """
 
     __tablename__ = "attempts"
 
@@ -67,6 +82,7 @@ class AttemptRow(Base):
     confidence: Mapped[float] = mapped_column(Float)
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     session: Mapped[str] = mapped_column(String(64))
+    sureness: Mapped[int | None] = mapped_column(Integer)
 
 
 class DisputeRow(Base):
@@ -83,7 +99,7 @@ class DisputeRow(Base):
 
 
 class FeedbackRow(Base):
-    """A thumb or a remark on an answer, a summary or a question."""
+    """A thumb or a remark on an answer, a summary or a question; `context` only by consent."""
 
     __tablename__ = "feedback"
 
@@ -93,6 +109,7 @@ class FeedbackRow(Base):
     value: Mapped[int] = mapped_column(Integer)
     note: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+    context: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class GeneratedRow(Base):
