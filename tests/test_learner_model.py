@@ -19,7 +19,7 @@ from tutor.learner.mastery import (
     trace,
     update,
 )
-from tutor.learner.plan import missing_prerequisites, next_step, progress_rows
+from tutor.learner.plan import missing_prerequisites, next_step, progress_rows, vouched
 from tutor.learner.schedule import Recall, Review, due, schedule
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -180,6 +180,17 @@ def test_due_review_comes_before_new_topics() -> None:
     assert next_step(ROADMAP, mastery, [early], NOW).kind == "learn"
     unknown = Review("gone", NOW - timedelta(days=1), 5.0, 0.85)
     assert next_step(ROADMAP, mastery, [unknown], NOW).kind == "learn"
+
+
+def test_what_a_known_topic_builds_on_is_skipped() -> None:
+    known = "transformer-architecture"
+    presumed = vouched(ROADMAP, {known: 0.9})
+    assert set(ROADMAP.topic(known).prerequisites) <= presumed and known not in presumed
+    step = next_step(ROADMAP, {known: 0.96}, [], NOW)
+    assert step.topic not in presumed | {known}
+    assert vouched(ROADMAP, {known: 0.5}) == set()
+    statuses = {row["topic"]: row["status"] for row in progress_rows(ROADMAP, {known: 0.9})}
+    assert {statuses[name] for name in presumed} == {"presumed"}
 
 
 def test_topic_under_way_comes_before_new_ones() -> None:

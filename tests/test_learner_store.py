@@ -14,7 +14,8 @@ import pytest
 
 from tutor.errors import ConfigError, InputError, NotFoundError, StoreError
 from tutor.exercises.question import Grade, Question, questions_by_id
-from tutor.learner.store import Store, open_store
+from tutor.learner.archive import Context
+from tutor.learner.store import Store, item_of, open_store
 from tutor.settings import Settings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -84,7 +85,9 @@ def test_unsure_and_contested_grades_do_not_count(store: Store) -> None:
     assert store.mastery("ann")["math-for-ml"] is not None
     store.contest(number, "Option a is right, too.", at=NOW)
     assert store.mastery("ann")["math-for-ml"] is None
-    assert store.disputes("ann")[0]["reason"] == "Option a is right, too."
+    [dispute] = store.disputes("ann")
+    assert dispute["reason"] == "Option a is right, too."
+    assert (dispute["question_id"], dispute["answer"], dispute["score"]) == ("gen:abc", "a", 0.0)
     assert [row["contested"] for row in store.attempts("ann")] == [False, True]
 
 
@@ -92,6 +95,48 @@ def test_unsure_and_contested_grades_do_not_count(store: Store) -> None:
 def test_contest_of_nothing(store: Store, number: int) -> None:
     with pytest.raises(NotFoundError):
         store.contest(number, "why not")
+
+
+def test_contest_of_somebody_elses_grade(store: Store) -> None:
+    number = store.record_attempt("ann", QUESTION, "a", WRONG)
+    with pytest.raises(NotFoundError):
+        store.contest(number, "mine, too", learner="bob")
+    assert store.disputes("ann") == []
+    store.contest(number, "mine", learner="ann")
+
+
+def test_sureness_is_kept_beside_the_answer(store: Store) -> None:
+    store.record_attempt("ann", QUESTION, "b", RIGHT, sureness=3, at=NOW)
+    store.record_attempt("ann", QUESTION, "b", RIGHT, at=NOW + timedelta(hours=1))
+    assert [row["sureness"] for row in store.attempts("ann")] == [3, None]
+    with pytest.raises(InputError):
+        store.record_attempt("ann", QUESTION, "b", RIGHT, sureness=4)
+
+
+def test_conversation_is_kept_by_consent_alone(store: Store) -> None:
+    about = Context(prompt="What is attention?", passages=("lesson:x#1",), reply="It weighs.")
+    store.add_feedback("ann", "answer:1", 1, context=about, at=NOW)
+    assert store.consents("ann") is False and store.feedback("ann")[0]["context"] is None
+    store.set_consent("ann", True)
+    store.add_feedback("ann", "answer:2", -1, context=about, at=NOW)
+    kept = store.feedback("ann")[1]["context"]
+    assert kept == {"prompt": "What is attention?", "passages": ["lesson:x#1"],
+                    "reply": "It weighs."}  # fmt: skip
+    store.set_consent("ann", False)
+    assert [row["context"] for row in store.feedback("ann")] == [None, None]
+
+
+def test_repeated_answers_of_one_sitting_are_one_piece_of_evidence(store: Store) -> None:
+    store.record_attempt("ann", QUESTION, "b", RIGHT, at=NOW)
+    once = store.mastery("ann")["math-for-ml"]
+    store.record_attempt("ann", QUESTION, "b", RIGHT, at=NOW + timedelta(minutes=1))
+    assert store.mastery("ann")["math-for-ml"] == once
+
+
+def test_items_are_told_apart_by_what_they_ask() -> None:
+    assert item_of("bank:ner-c01:7") == item_of("bank:ner-c01:0") != item_of("bank:ner-c02:7")
+    assert item_of("param:f:7") != item_of("param:f:8")
+    assert item_of("gen:abc") == "gen:abc"
 
 
 def test_contest_needs_a_reason(store: Store) -> None:
@@ -143,10 +188,12 @@ def test_sessions(store: Store) -> None:
 
 
 def _fill(store: Store) -> None:
-    store.record_attempt("ann", QUESTION, "b", RIGHT, at=NOW)
+    store.record_attempt("ann", QUESTION, "b", RIGHT, sureness=2, at=NOW)
     number = store.record_attempt("ann", QUESTION, "a", WRONG, at=NOW + timedelta(hours=1))
     store.contest(number, "unclear", at=NOW)
-    store.add_feedback("ann", "answer:1", 1, at=NOW)
+    store.set_consent("ann", True)
+    about = Context(prompt="Why?", passages=("lesson:x#1",), reply="So.")
+    store.add_feedback("ann", "answer:1", 1, context=about, at=NOW)
     store.touch_session("s1", "ann", "Chat", at=NOW)
 
 
@@ -160,6 +207,25 @@ def test_export_and_import_are_the_same_learner(store: Store, tmp_path: Path) ->
     assert other.import_learner(data) == 0
     assert other.export_learner("ann") == data
     assert other.import_learner(data, "bob") == 2
+
+
+def test_archive_without_consent_brings_no_conversations(store: Store, tmp_path: Path) -> None:
+    _fill(store)
+    other = Store(f"sqlite:///{tmp_path / 'other.db'}")
+    other.import_learner({**store.export_learner("ann"), "consent": False})
+    assert other.feedback("ann")[0]["context"] is None and not other.consents("ann")
+
+
+def test_archive_of_the_first_version_is_read(store: Store) -> None:
+    _fill(store)
+    data = store.export_learner("ann")
+    del data["consent"]
+    for row in data["attempts"]:
+        del row["sureness"]
+    for row in data["feedback"]:
+        del row["context"]
+    assert store.import_learner(data, "bob") == 2
+    assert [row["sureness"] for row in store.attempts("bob")] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -235,6 +301,39 @@ def test_migrations_match_the_tables(store: Store) -> None:
     with store._engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_answers_of_an_older_version_are_kept(url: str) -> None:
+    """A database at the first migration, with an answer and a remark in it."""
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import text
+
+    from tutor.learner.database import _MIGRATIONS, make_engine, parse_url
+
+    engine = make_engine(parse_url(url))
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    times = {"now": NOW.replace(tzinfo=None) if engine.dialect.name == "sqlite" else NOW}
+    with engine.begin() as connection:
+        for statement in (
+            "INSERT INTO learners (name, created) VALUES ('ann', :now)",
+            "INSERT INTO attempts (learner, question_id, kind, topic, answer, score, verdict,"
+            " confidence, at, session) VALUES ('ann', 'gen:abc', 'choice', 'math-for-ml', 'b', 1.0,"
+            " 'correct', 1.0, :now, '')",
+            "INSERT INTO feedback (learner, target, value, note, at)"
+            " VALUES ('ann', 'answer:1', 1, '', :now)",
+        ):
+            connection.execute(text(statement), times)
+    engine.dispose()
+    store = Store(url)
+    [row] = store.attempts("ann")
+    assert (row["answer"], row["sureness"], row["at"]) == ("b", None, NOW)
+    assert store.feedback("ann")[0]["context"] is None and store.consents("ann") is False
+    store.close()
 
 
 def test_data_survives_reopening(url: str) -> None:

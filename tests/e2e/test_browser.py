@@ -24,7 +24,9 @@ import pytest
 from pdf_maker import column, make_pdf
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
+from corpus.labs import load_labs
 from tutor.models.catalog import SMALL
+from tutor.ui.labs import lab_label
 
 expect.set_options(timeout=60_000)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -342,6 +344,27 @@ def test_lesson_renders_its_maths(page: Page) -> None:
     assert "$" not in page.locator("#lesson p").first.inner_text()
 
 
+def test_lab_explains_what_fails_and_passes_when_solved(page: Page) -> None:
+    lab = load_labs()["tfidf-search"]
+    best, results = page.locator("#lab-best"), page.locator("#lab-results")
+    open_tab(page, "Labs")
+    page.get_by_role("combobox", name="Lab", exact=True).click()
+    page.get_by_role("option", name=lab_label(lab), exact=True).click()
+    expect(page.locator("#lab-task")).to_contain_text(lab.title)
+    expect(page.locator("#lab-code")).to_contain_text("Write tokenize.")
+    expect(best).to_have_text("Not tried yet")
+    page.locator("#lab-run").click()
+    expect(best).to_have_text("Best: 0% · 1 attempt", timeout=ANSWER_MS)
+    expect(results.locator(".failed").first).to_contain_text("Not written yet: Write tokenize.")
+    expect(results.locator(".passed")).to_have_count(0)
+    page.locator("#lab-code .cm-content").fill(lab.solution)
+    page.wait_for_timeout(500)  # until the editor has told the page
+    page.locator("#lab-run").click()
+    expect(best).to_have_text("✓ Solved · 2 attempts", timeout=ANSWER_MS)
+    expect(results.locator(".passed").first).to_be_visible()
+    expect(results.locator(".failed")).to_have_count(0)
+
+
 def test_headings_descend_one_by_one(page: Page) -> None:
     for name in tabs(page):
         open_tab(page, name)
@@ -404,8 +427,8 @@ def test_restart_finds_session_and_attempts(page: Page, served: Served) -> None:
         expect(page.get_by_role("combobox", name="Session")).to_have_value(
             "What is self-attention?"
         )
-        open_tab(page, "Status")
-        expect(page.locator("#progress")).to_contain_text(re.compile(r"[1-9]\d* of \d+"))
+        open_tab(page, "Progress")
+        expect(page.locator("#progress")).to_contain_text(re.compile(r"[1-9]\d* answers? so far"))
     finally:
         again.stop()
 

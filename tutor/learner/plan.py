@@ -144,14 +144,16 @@ def vouched(roadmap: Roadmap, mastery: Mastery) -> set[str]:
 def missing_prerequisites(roadmap: Roadmap, mastery: Mastery, topic_id: str) -> list[str]:
     """The prerequisites of a topic, direct and indirect, that are not there yet, deepest first.
 
-    A prerequisite that is there vouches for what lies below it.
+    A topic that is there vouches for what lies below it.
     """
     found: list[str] = []
+    presumed = vouched(roadmap, mastery)
 
     def visit(name: str) -> None:
         for prerequisite in roadmap.topic(name).prerequisites:
             estimate = mastery.get(prerequisite)
-            if prerequisite not in found and (estimate is None or estimate < READY):
+            there = prerequisite in presumed if estimate is None else estimate >= READY
+            if prerequisite not in found and not there:
                 visit(prerequisite)
                 if prerequisite not in found:
                     found.append(prerequisite)

@@ -64,6 +64,7 @@ def build_page(tutor: Tutor, agent: Any) -> Any:
     from tutor.ui.chat import build_chat
     from tutor.ui.labs import build_labs
     from tutor.ui.papers import build_papers
+    from tutor.ui.progress import build_progress
     from tutor.ui.quiz import build_quiz
     from tutor.ui.roadmap import build_roadmap
     from tutor.ui.status import build_status, status_line
@@ -83,7 +84,8 @@ def build_page(tutor: Tutor, agent: Any) -> Any:
             build_quiz(tutor, learner)
             build_labs(tutor, learner)
             build_papers(tutor)
-            build_status(tutor, learner)
+            build_progress(tutor, learner)
+            build_status(tutor)
         gr.Timer(REFRESH_S).tick(lambda: status_line(tutor), None, line, show_progress="hidden")
     page.queue(default_concurrency_limit=8, max_size=64)
     return page

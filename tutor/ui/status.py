@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gradio as gr
 
 from tutor.app import Tutor
-from tutor.replies import progress_markdown
 
 DOTS = {"ready": "ready", "starting": "busy", "preparing": "busy", "failed": "failed"}
 
@@ -31,19 +28,17 @@ def status_line(tutor: Tutor) -> str:
     return f"{model} · {index}"
 
 
-def build_status(tutor: Tutor, learner: Any) -> gr.Tab:
+def build_status(tutor: Tutor) -> gr.Tab:
     """Lay out the tab and wire it."""
     with gr.Tab("Status", id="status") as tab:
         details = gr.Markdown(elem_id="status-details")
-        gr.Markdown("## Your progress")
-        rows = gr.Markdown(elem_id="progress")
         refresh = gr.Button("Refresh", elem_id="status-refresh", size="sm")
 
-    def show(request: gr.Request) -> tuple[str, str]:
-        return details_markdown(tutor), progress_markdown(tutor.progress(learner(request)))
+    def show() -> str:
+        return details_markdown(tutor)
 
-    tab.select(show, None, [details, rows], show_progress="hidden")
-    refresh.click(show, None, [details, rows], show_progress="hidden")
+    tab.select(show, None, details, show_progress="hidden")
+    refresh.click(show, None, details, show_progress="hidden")
     return tab
 
 
