@@ -89,7 +89,10 @@ def build_labs(tutor: Tutor, learner: Any) -> gr.Tab:
         check, [chosen, editor], [results, output, best], concurrency_limit=AT_ONCE,
         concurrency_id="sandbox", show_progress="hidden",
     )  # fmt: skip
-    reset.click(lambda lab_id: labs[lab_id].starter, chosen, editor, show_progress="hidden")
+    reset.click(
+        lambda lab_id: (labs[lab_id].starter, "", gr.update(visible=False)),
+        chosen, [editor, results, output], show_progress="hidden",
+    )  # fmt: skip
     return tab
 
 
