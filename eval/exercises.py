@@ -51,14 +51,14 @@ def _leaks(details: list[dict[str, Any]]) -> list[Metric]:
     lines = list(read_lines("hint_leaks.jsonl"))
     leaks = [line for line in lines if line["leaks"]]
     harmless = [line for line in lines if not line["leaks"]]
-    missed = [line for line in leaks if not gives_away(line["text"], _asked(line))]
+    missed = [line for line in leaks if not gives_away(line["text"], question_of(line))]
     shown = 0
     for line in leaks:
-        ladder = hint_ladder(_asked(line, hidden=line["text"]))
+        ladder = hint_ladder(question_of(line, hidden=line["text"]))
         shown += any(line["text"].strip(". ") in hint for hint in ladder)
     details += [{"leak missed": line["id"], "form": line["form"]} for line in missed]
-    alarms = sum(gives_away(line["text"], _asked(line)) for line in harmless)
-    plain = sum(not _contains_key(line["text"], _asked(line)) for line in leaks)
+    alarms = sum(gives_away(line["text"], question_of(line)) for line in harmless)
+    plain = sum(not _contains_key(line["text"], question_of(line)) for line in leaks)
     return [
         Metric(
             "hidden keys that the check misses",
@@ -76,7 +76,7 @@ def _leaks(details: list[dict[str, Any]]) -> list[Metric]:
     ]
 
 
-def _asked(line: dict[str, Any], hidden: str = "") -> Question:
+def question_of(line: dict[str, Any], hidden: str = "") -> Question:
     """The question of a line; `hidden` stands wherever hints are drawn from."""
     options = tuple(line["options"]) if line.get("options") else None
     return Question(

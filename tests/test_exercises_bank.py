@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -230,6 +231,26 @@ def test_export_json_and_markdown(tmp_path: Path) -> None:
     export_study("markdown", tmp_path / "s.md", stage=1)
     assert "**Answer:**" in (tmp_path / "s.md").read_text("utf-8")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["s.md", "stage1.json"]
+
+
+def test_anki_cards_name_their_source(tmp_path: Path) -> None:
+    import sqlite3
+
+    target = tmp_path / "deck.apkg"
+    counts = export_study("anki", target, stage=3)
+    with zipfile.ZipFile(target) as package:
+        assert package.testzip() is None
+        package.extract("collection.anki2", tmp_path)
+    collection = sqlite3.connect(tmp_path / "collection.anki2")
+    assert collection.execute("pragma integrity_check").fetchone() == ("ok",)
+    notes = collection.execute("select guid, flds from notes").fetchall()
+    cards = collection.execute("select count(*) from cards").fetchone()[0]
+    assert len(notes) == cards == counts["lessons"] + counts["questions"]
+    assert len({guid for guid, _ in notes}) == len(notes)
+    backs = [fields.split("\x1f")[1] for _, fields in notes]
+    assert all("Source: " in back for back in backs)
+    linked = re.findall(r'<a href="(https://arxiv\.org/abs/[^"]*)">', " ".join(backs))
+    assert linked and all(link.rsplit("/", 1)[1] in load_papers() for link in linked)
 
 
 def test_export_anki_is_a_package_with_escaped_fields(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from corpus.lessons import Lesson, load_lessons
 from corpus.loading import CorpusError
@@ -144,7 +144,15 @@ def _write_anki(path: Path, lessons: list[Lesson], questions: list[Question]) ->
     for lesson in lessons:
         stage = roadmap.stage_of(lesson.topic)
         front = f"In short: {lesson.title}?"
-        _add(decks[stage], model, f"lesson:{lesson.topic}", front, lesson.sections["In short"])
+        source = _source({"doc_id": f"lesson:{lesson.topic}", "title": lesson.title})
+        _add(
+            decks[stage],
+            model,
+            f"lesson:{lesson.topic}",
+            front,
+            lesson.sections["In short"],
+            source,
+        )
     for question in questions:
         front = question.prompt
         if question.options:
@@ -153,16 +161,30 @@ def _write_anki(path: Path, lessons: list[Lesson], questions: list[Question]) ->
         # The item's id without its seed: a card stays the same card.
         name = question.id.rsplit(":", 1)[0]
         back = f"{_answer(question)}\n\n{question.explanation}"
-        _add(decks[question.stage], model, name, front, back)
+        _add(decks[question.stage], model, name, front, back, _source(question.citation))
     genanki.Package([deck for deck in decks.values() if deck.notes]).write_to_file(str(path))
 
 
-def _add(deck: object, model: object, name: str, front: str, back: str) -> None:
+def _add(deck: object, model: object, name: str, front: str, back: str, source: str) -> None:
     import genanki
 
-    fields = [_card(front), _card(back)]
+    fields = [_card(front), _card(back) + source]
     note = genanki.Note(model=model, fields=fields, guid=genanki.guid_for(name))
     deck.add_note(note)  # type: ignore[attr-defined]
+
+
+def _source(citation: Mapping[str, Any] | None) -> str:
+    """Where to read on, as HTML: a paper links to arXiv, a lesson is named."""
+    if citation is None:
+        return ""
+    section = f" — {citation['section']}" if citation.get("section") else ""
+    place = html.escape(f"{citation['title']}{section}", quote=False)
+    kind, _, name = str(citation["doc_id"]).partition(":")
+    if kind == "arxiv":
+        place = f'<a href="https://arxiv.org/abs/{html.escape(name)}">{place}</a>'
+    elif kind == "lesson":
+        place = f"Tutor, lesson {place}"
+    return f"<br><br><small>Source: {place}</small>"
 
 
 def _card(text: str) -> str:
