@@ -135,7 +135,7 @@ def build_quiz(tutor: Tutor, learner: Any) -> gr.Tab:
             note = outcome_markdown(session, blueprint.gains(log))
         else:
             note = grade_markdown(question, grade, reveal=moved)
-            if not moved:
+            if not moved and "try once more" not in note:
                 note += "\n\n*Try once more, or take a hint.*"
             elif session.current is None:
                 note += f"\n\n{score_markdown(session)}"
