@@ -68,6 +68,8 @@ def main() -> int:
             path = options.out / "embeddings.npz"
             embedder = RememberedEmbedder(inner, path) if inner is not None else None
             cases = held_out_cases(tutor, embedder, options.questions)
+            if embedder is not None:
+                embedder.save()
         finally:
             tutor.close()
         results = {}
