@@ -307,6 +307,47 @@ def test_numbers_are_answered_with_enter_alone(page: Page) -> None:
     expect(page.locator("#quiz-feedback")).to_contain_text(re.compile(r"score: \S+ of 3"))
 
 
+def test_grade_is_contested_and_sureness_shown(page: Page) -> None:
+    start_quiz(page, "Numbers")
+    field = page.locator("#quiz-answer textarea, #quiz-answer input").first
+    expect(field).to_be_focused()
+    field.fill("123456")
+    page.get_by_role("radio", name="Guessing").focus()
+    page.keyboard.press("Space")
+    press(page, page.locator("#quiz-check").click)
+    page.locator("#quiz-contest").get_by_role("button", name="Contest this grade").click()
+    page.get_by_role("textbox", name="Why is your answer right?").fill("The unit is not given.")
+    page.locator("#quiz-object").click()
+    expect(page.locator("#quiz-feedback")).to_contain_text("Contested")
+    expect(page.locator("#quiz-contest")).to_be_hidden()
+    field.fill("654321")
+    page.get_by_role("radio", name="Guessing").check()
+    press(page, page.locator("#quiz-check").click)
+    open_tab(page, "Progress")
+    expect(page.locator("#progress-sureness")).to_contain_text("Guessing")
+    expect(page.locator("#mastery-map")).to_contain_text("needs work")
+
+
+def test_stage_test_asks_each_question_once(page: Page) -> None:
+    open_tab(page, "Quiz")
+    page.get_by_role("combobox", name="What", exact=True).click()
+    page.get_by_role("option", name="Stage test, before studying").click()
+    page.locator("#quiz-start").click()
+    expect(page.locator("#quiz-check")).to_have_text("Answer")
+    place = page.locator("#quiz-place")
+    total = int(re.findall(r"of (\d+)", place.inner_text())[0])
+    for number in range(1, total + 1):
+        expect(place).to_contain_text(f"Question {number} of")
+        if page.locator("#quiz-options").is_visible():
+            page.locator("#quiz-options label").first.click()
+        else:
+            page.locator("#quiz-answer textarea, #quiz-answer input").first.fill("1")
+        press(page, page.locator("#quiz-check").click)
+    expect(page.locator("#quiz-feedback")).to_contain_text("The test is over")
+    page.get_by_role("combobox", name="What", exact=True).click()
+    page.get_by_role("option", name="Practice", exact=True).click()
+
+
 def start_quiz(page: Page, kind: str) -> None:
     open_tab(page, "Quiz")
     for name, value in (("Kind", kind), ("Questions", "3")):

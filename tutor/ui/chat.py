@@ -15,6 +15,7 @@ from tutor.app import Tutor
 from tutor.events import Step, Token
 from tutor.sanitize import safe_markdown
 from tutor.ui.render import LATEX, message
+from tutor.ui.thumbs import build_thumbs
 
 logger = logging.getLogger(__name__)
 WELCOME = (
@@ -137,6 +138,7 @@ def build_chat(
     relayed = relay.change(send_relayed, [relay, chatbot, session], outputs, concurrency_limit=8)
     relayed.then(choices, session, picker, show_progress="hidden")
     box.stop(stop, session, box, cancels=[sending, relayed], show_progress="hidden")
+    build_thumbs(chatbot, tutor, agent, learner, session)
     fresh.click(start_new, None, [chatbot, session, picker], show_progress="hidden")
     picker.input(reopen, picker, [chatbot, session], show_progress="hidden")
     gr.on([blocks.load], opened, session, chatbot, show_progress="hidden").then(
