@@ -30,6 +30,7 @@ from corpus.roadmap import load_roadmap
 from corpus.trials import Trial, try_labs
 
 ABSOLUTES = re.compile(r"\b(always|never|all of the above|none of the above)\b", re.IGNORECASE)
+BLOCK_S = 300  # importing torch alone takes a minute on a busy machine
 CODE_BLOCK = re.compile(r"```python\n(.*?)```\s*```output\n(.*?)```", re.DOTALL)
 
 
@@ -46,10 +47,13 @@ def run_block(code: str) -> str:
         "HOME": "/nonexistent",
     }
     with tempfile.TemporaryDirectory() as folder:
-        result = subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True, text=True, timeout=60, cwd=folder, env=environment,
-        )  # fmt: skip
+        try:
+            result = subprocess.run(
+                [sys.executable, "-c", code],
+                capture_output=True, text=True, timeout=BLOCK_S, cwd=folder, env=environment,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return f"nothing within {BLOCK_S} s"
     return result.stdout if result.returncode == 0 else result.stderr[-500:]
 
 

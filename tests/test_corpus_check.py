@@ -68,6 +68,11 @@ def test_code_block_prints_or_shows_its_error() -> None:
     assert "ZeroDivisionError" in run_block("1 / 0")
 
 
+def test_code_block_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "BLOCK_S", 0.2)
+    assert run_block("while True: pass") == "nothing within 0.2 s"
+
+
 def test_words_of_code_do_not_count() -> None:
     assert check.word_count("one two\n```python\nthree four\n```\nfive") == 3
 
