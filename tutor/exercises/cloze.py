@@ -157,14 +157,35 @@ def _written(word: str) -> str:
 
 
 @cache
+def _is_model(name: str) -> bool:
+    """Whether the course calls something a model, an encoder or a decoder."""
+    kinds = r"(?:models?|encoders?|decoders?|transformers?)"
+    plain = r"(?:(?!of|in|for|that|with|to)[\w-]+ ){0,5}"
+    called = (
+        rf"(?i:{kinds},? (?:such as|like|from))[^.;:]{{0,60}}\b{re.escape(name)}\b",
+        rf"\b{re.escape(name)}\b(?:,| is| was) (?:an?|the) {plain}(?i:{kinds})\b",
+    )
+    return any(re.search(pattern, _course_text()) for pattern in called)
+
+
+@cache
+def _course_text() -> str:
+    notes = [" ".join([p.why, *p.note.model_dump().values()]) for p in load_papers().values()]
+    return " ".join([_lesson_text(), *notes])
+
+
+@cache
 def _siblings(term: str, topic: str) -> tuple[str, ...]:
     """Terms of the same form as this one, those nearest to the topic first."""
     roadmap = load_roadmap()
     if re.search(r"[A-Z\d]", term):
         own = set(_names().get(term, ()))
         shared = {name: len(own & set(topics)) for name, topics in _names().items()}
-        ranked = sorted((name for name in shared if shared[name]), key=lambda name: -shared[name])
-        return tuple(name for name in ranked if not _overlap(name, term))
+        ranked = sorted(shared, key=lambda name: -shared[name])
+        # A benchmark among models would rule itself out, and a model among benchmarks as well.
+        alike = [name for name in ranked if _is_model(name) == _is_model(term)]
+        near = [name for name in alike if shared[name] or _is_model(name)]
+        return tuple(name for name in near if not _overlap(name, term))
     modules = [module for stage in roadmap.stages for module in stage.modules]
     home = next(m for m in modules if any(t.id == topic for t in m.topics))
     near = [topic, *(t.id for t in home.topics), *roadmap.topic(topic).prerequisites]

@@ -28,7 +28,9 @@ def build_thumbs(
         rated = rated_turn(agent.turns(sid), place, sid)
         if rated is not None:
             target, context = rated
-            tutor.store.add_feedback(name, target, 1 if event.liked else -1, context=context)
+            # A thumb that is pressed again is taken back: it comes as neither.
+            value = {True: 1, False: -1}.get(event.liked, 0)
+            tutor.store.add_feedback(name, target, value, context=context)
             kept = "" if tutor.store.consents(name) else " Only the thumb is kept."
             gr.Info(f"Thank you.{kept}")
 
