@@ -1,10 +1,11 @@
-"""Does retrieval find the topic? Questions on every topic, hybrid beside BM25 alone."""
+"""Does retrieval find the topic, the abstract, the paragraph? Our questions and two benchmarks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import median
 
+from eval.benchmarks import load_qasper, load_scifact, measure
 from eval.report import Context, Metric, TaskResult, read_lines
 from tutor.retrieve import Passage, Retriever
 
@@ -38,6 +39,7 @@ def run(context: Context) -> TaskResult:
             median(times),
         )
     base = "BM25 alone"
+    benchmarks, skipped = _benchmarks(context)
     return TaskResult(
         "retrieval",
         (
@@ -55,9 +57,24 @@ def run(context: Context) -> TaskResult:
             Metric(
                 "time of a query", rates["hybrid"][2], " ms", rates["words"][2], base, note="median"
             ),
+            *benchmarks,
         ),
-        details=details,
+        skipped,
+        details,
     )
+
+
+def _benchmarks(context: Context) -> tuple[list[Metric], str]:
+    """The figures of SciFact and QASPER, or why they were left out."""
+    folder = context.shared and context.shared / "data"
+    if folder is None or not (folder / "scifact_beir").exists():
+        return [], "SciFact and QASPER: TUTOR_SHARED names no folder that holds them"
+    if context.tutor.embedder_if_loaded is None:
+        return [], "SciFact and QASPER: no embedding model"
+    metrics = list(measure(context, load_qasper(folder / "qasper_dev")))
+    if context.quick:
+        return metrics, "SciFact: embedding 5,183 abstracts takes minutes"
+    return [*metrics, *measure(context, load_scifact(folder / "scifact_beir"))], ""
 
 
 def _rank(retriever: Retriever, passages: Sequence[Passage], topic: str) -> int | None:

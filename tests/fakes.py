@@ -20,13 +20,24 @@ class FakeEmbedder:
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """float32 [len(texts), 256], L2-normalised."""
-        rows = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        for row, text in zip(rows, texts, strict=True):
-            for word in text.lower().split():
-                digest = hashlib.blake2b(word.strip(".,?!").encode(), digest_size=4).digest()
-                row[int.from_bytes(digest, "big") % self.dimension] += 1.0
-            row /= np.linalg.norm(row) or 1.0
-        return rows
+        return _hashed(texts, self.dimension)
+
+    def embed_tokens(
+        self, texts: Sequence[str], without: frozenset[str] | None = None
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """As `embed`, and each word by itself: a word of another text matches or does not."""
+        kept = [[w for w in text.split() if w.lower() not in (without or ())] for text in texts]
+        return self.embed(texts), [_hashed(words, self.dimension) for words in kept]
+
+
+def _hashed(texts: Sequence[str], dimension: int) -> np.ndarray:
+    rows = np.zeros((len(texts), dimension), dtype=np.float32)
+    for row, text in zip(rows, texts, strict=True):
+        for word in text.lower().split():
+            digest = hashlib.blake2b(word.strip(".,?!").encode(), digest_size=4).digest()
+            row[int.from_bytes(digest, "big") % dimension] += 1.0
+        row /= np.linalg.norm(row) or 1.0
+    return rows
 
 
 class FakeLLM:

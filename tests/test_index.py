@@ -77,7 +77,9 @@ def test_query_gives_cosine_best_first(index: Index) -> None:
     (first, best), (_, other) = index.query(vector, 5)
     assert first == next(c.id for c in index.chunks() if c.doc_id == "file:a")
     assert best == pytest.approx(1.0, abs=1e-4) and other < best
-    assert [key for key, _ in index.query(vector, 5, {"doc_id": "file:b"})] != [first]
+    near = index.vectors([first, "unknown"])
+    assert list(near) == [first] and near[first] @ vector == pytest.approx(1.0, abs=1e-4)
+    assert index.vectors([]) == {}
 
 
 def test_query_of_an_empty_index_is_empty(index: Index) -> None:
@@ -111,6 +113,8 @@ def test_more_chunks_than_one_batch_are_all_there(
     text = "\n\n".join(f"Sentence number {n} talks about foxes and owls." * 30 for n in range(5))
     put(index, a_document("file:a", text))
     assert index.documents()["file:a"].chunks == index.count() == len(list(index.chunks())) > 4
+    assert [c.ordinal for c in index.chunks_of("file:a")] == list(range(index.count()))
+    assert index.chunks_of("file:b") == []
 
 
 # --- a kill at any moment ---------------------------------------------------------------------

@@ -347,3 +347,24 @@ def test_two_threads_that_ingest_the_same_file_add_it_once(
 def test_parsed_documents_are_documents(library: Library, tmp_path: Path) -> None:
     list(library.ingest([write(tmp_path, "fox.txt")]))
     assert isinstance(library.document("file:fox"), Document)
+
+
+def test_token_vectors_come_and_go_with_their_document(library: Library, tmp_path: Path) -> None:
+    library.sync_corpus()
+    chunks = {doc_id: row.chunks for doc_id, row in library._open().documents().items()}
+    assert library._open_tokens().counts() == chunks
+    [added] = list(library.ingest([write(tmp_path, "fox.txt")]))
+    assert added.doc_id is not None and library._open_tokens().counts()[added.doc_id] == 1
+    library.remove(added.doc_id)
+    assert library._open_tokens().counts() == chunks
+
+
+def test_missing_token_vectors_are_made_again(library: Library, embedder: CountingEmbedder) -> None:
+    library.sync_corpus()
+    store, total = library._open_tokens(), embedder.texts
+    lost = next(iter(store.counts()))
+    store.remove(lost)
+    library.sync_corpus()
+    rows = library._open().documents()
+    assert store.counts() == {doc_id: row.chunks for doc_id, row in rows.items()}
+    assert embedder.texts == total + rows[lost].chunks, "more than what was lost was embedded"

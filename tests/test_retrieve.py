@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from fakes import FakeEmbedder
 from hypothesis import given
@@ -15,6 +16,9 @@ from tiny_corpus import tiny_chunks, tiny_retriever
 
 from tutor.ingest.document import Chunk
 from tutor.retrieve import Retriever, embedding_text, stages_of, stems, words
+from tutor.retrieve import retriever as module
+from tutor.retrieve.fuse import fuse
+from tutor.retrieve.rerank import max_sim
 
 PASSAGE_FIELDS = {"key", "kind", "doc_id", "title", "section", "page", "text", "score"}
 
@@ -24,14 +28,17 @@ class FakeIndex:
 
     def __init__(self, chunks: list[Chunk]) -> None:
         self.chunks = chunks
-        self.vectors = FakeEmbedder().embed([embedding_text(chunk) for chunk in chunks])
-        self.filters: list[Any] = []
+        self.vectors_ = FakeEmbedder().embed([embedding_text(chunk) for chunk in chunks])
         self.wanted: list[int] = []
+        self.compared: list[list[str]] = []
 
-    def query(self, vector: Any, k: int, where: Any = None) -> list[tuple[str, float]]:
-        self.filters.append(where)
+    def vectors(self, ids: Sequence[str]) -> dict[str, Any]:
+        self.compared.append(list(ids))
+        return {c.id: v for c, v in zip(self.chunks, self.vectors_, strict=True) if c.id in ids}
+
+    def query(self, vector: Any, k: int) -> list[tuple[str, float]]:
         self.wanted.append(k)
-        scores = self.vectors @ vector
+        scores = self.vectors_ @ vector
         best = scores.argsort()[::-1][:k]
         return [("orphan", 0.99), *((self.chunks[i].id, float(scores[i])) for i in best)]
 
@@ -45,12 +52,12 @@ def retriever() -> Iterator[Retriever]:
 def hybrid() -> tuple[Retriever, FakeIndex]:
     chunks = tiny_chunks()
     index = FakeIndex(chunks)
-    return Retriever(chunks, index, FakeEmbedder()), index  # type: ignore[arg-type]
+    return Retriever(chunks, index, FakeEmbedder()), index
 
 
 def chunk(text: str, n: int, doc_id: str = "file:a", **fields: Any) -> Chunk:
-    given = {"kind": "paper", "title": "T", "section": "S", "page": 1, "ordinal": n}
-    return Chunk(id=f"c{n}", doc_id=doc_id, text=text, **(given | fields))
+    given = {"id": f"c{n}", "kind": "paper", "title": "T", "section": "S", "page": 1, "ordinal": n}
+    return Chunk(doc_id=doc_id, text=text, **(given | fields))
 
 
 def test_words_and_stems_fold_forms_and_drop_stop_words() -> None:
@@ -64,7 +71,7 @@ def test_best_passage_is_about_the_query(retriever: Retriever) -> None:
     assert found.passages[0].doc_id in {"lesson:self-attention", "arxiv:1706.03762"}
     assert found.similarity is None, "without embeddings there is no similarity"
     assert found.coverage > 0.6
-    assert set(found.timings_ms) == {"sparse", "dense", "total"}
+    assert set(found.timings_ms) == {"sparse", "embed", "dense", "rerank", "total"}
 
 
 def test_passages_have_the_fields_of_the_contract(retriever: Retriever) -> None:
@@ -158,31 +165,136 @@ def test_dense_search_finds_what_shares_no_word() -> None:
     rows = [chunk("feline animals purr", 0), chunk("engines roar", 1)]
 
     class ByMeaning(FakeIndex):
-        def query(self, vector: Any, k: int, where: Any = None) -> list[tuple[str, float]]:
+        def query(self, vector: Any, k: int) -> list[tuple[str, float]]:
             return [("c0", 0.8), ("c1", 0.1)]
 
-    retriever = Retriever(rows, ByMeaning(rows), FakeEmbedder())  # type: ignore[arg-type]
+    retriever = Retriever(rows, ByMeaning(rows), FakeEmbedder())
     found = retriever.search("cats")
     assert found.passages[0].key == "file:a#c0" and found.similarity == 0.8
 
 
-def test_dense_filters_by_document_kind_and_asks_for_more_with_a_stage(
+def test_filtered_search_compares_what_the_filter_leaves(
     hybrid: tuple[Retriever, FakeIndex],
 ) -> None:
     retriever, index = hybrid
-    retriever.search("x attention")
-    retriever.search("attention", kind="paper")
     retriever.search("attention", paper="1706.03762")
+    of_paper = [c.id for c in retriever.chunks if c.doc_id == "arxiv:1706.03762"]
+    assert index.compared == [of_paper] and index.wanted == []
     retriever.search("attention", paper="2401.00001")
-    retriever.search("attention", stage=3)
-    assert index.filters == [
-        None,
-        {"kind": "paper"},
-        {"doc_id": {"$in": ["arxiv:1706.03762"]}},
-        {"doc_id": {"$in": ["-"]}},
-        None,
+    assert index.compared[1] == []
+
+
+def test_filter_that_leaves_much_asks_the_index_for_more(
+    hybrid: tuple[Retriever, FakeIndex], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retriever, index = hybrid
+    monkeypatch.setattr(module, "EXACT", 0)
+    retriever.search("attention")
+    found = retriever.search("attention", kind="paper").passages
+    assert found and {p.kind for p in found} == {"paper"}
+    assert index.wanted[1] > index.wanted[0]
+
+
+def test_topic_filters(retriever: Retriever) -> None:
+    found = retriever.search("attention", topic="multi-head-attention").passages
+    topics = {c.doc_id: c.topics for c in retriever.chunks}
+    assert found and all("multi-head-attention" in topics[p.doc_id] for p in found)
+    assert retriever.search("attention", topic="no-such-topic").passages == ()
+
+
+def test_section_kind_filters() -> None:
+    rows = [
+        chunk("foxes reach 41 points", 0, section="4 Experiments"),
+        chunk("foxes are trained", 1, section="3 Model"),
+        chunk("we thank the foxes", 2, section="Acknowledgments"),
     ]
-    assert index.wanted[4] > index.wanted[0], "a stage filters afterwards, so more are fetched"
+    found = Retriever(rows).search("foxes", section="results").passages
+    assert [p.key for p in found] == ["file:a#c0"]
+    assert Retriever(rows).search("foxes", section="limitations").passages == ()
+
+
+def test_filters_join() -> None:
+    rows = [chunk("foxes", 0, section="Results"), chunk("foxes", 1, "file:b", section="Results")]
+    found = Retriever(rows).search("foxes", paper="b", section="results").passages
+    assert [p.key for p in found] == ["file:b#c1"]
+
+
+# --- late interaction -------------------------------------------------------------------------
+
+
+class FakeTokens:
+    """Token vectors by id, as the store keeps them."""
+
+    def __init__(self, chunks: Sequence[Chunk]) -> None:
+        _, tokens = FakeEmbedder().embed_tokens([chunk.text for chunk in chunks])
+        self.rows = {
+            c.id: np.rint(t * 127).astype(np.int8) for c, t in zip(chunks, tokens, strict=True)
+        }
+
+    def get(self, ids: Sequence[str]) -> dict[str, Any]:
+        return {key: self.rows[key] for key in ids if key in self.rows}
+
+
+def test_reranking_prefers_the_passage_that_matches_every_word() -> None:
+    # Averaged over the passage, "red fox" is lost in the second; each of its words is there.
+    rows = [
+        chunk("fox fox fox fox fox fox den", 0),
+        chunk("red fox beside many other words of no use here at all", 1, "file:b"),
+    ]
+    index = FakeIndex(rows)
+    without = Retriever(rows, index, FakeEmbedder()).search("red fox")
+    within = Retriever(rows, index, FakeEmbedder(), FakeTokens(rows)).search("red fox")
+    assert within.passages[0].key == "file:b#c1"
+    gap = {p.key: p.score for p in without.passages}
+    assert within.passages[0].score - within.passages[1].score > gap["file:b#c1"] - gap["file:a#c0"]
+
+
+def test_chunks_without_token_vectors_keep_their_place() -> None:
+    rows = [chunk("red fox", 0), chunk("red den", 1), chunk("grey wolf", 2)]
+    store = FakeTokens(rows)
+    del store.rows["c0"]
+    found = Retriever(rows, FakeIndex(rows), FakeEmbedder(), store).search("red fox").passages
+    assert found[0].key == "file:a#c0"
+    store.rows.clear()
+    again = Retriever(rows, FakeIndex(rows), FakeEmbedder(), store).search("red fox").passages
+    plain = Retriever(rows, FakeIndex(rows), FakeEmbedder()).search("red fox").passages
+    assert again == plain
+
+
+def test_max_sim_is_the_mean_of_best_matches() -> None:
+    query = np.eye(3, dtype=np.float32)[:2]
+    both = np.array([[127, 0, 0], [0, 127, 0]], dtype=np.int8)
+    half = np.array([[127, 0, 0], [0, 0, 127]], dtype=np.int8)
+    none = np.zeros((0, 3), dtype=np.int8)
+    assert max_sim(query, {4: both, 7: half, 9: none}) == {4: 1.0, 7: 0.5}
+    assert max_sim(query[:0], {4: both}) == {} and max_sim(query, {}) == {}
+
+
+def test_fusion_weighs_scaled_scores_and_skips_what_found_nothing() -> None:
+    joined = fuse([(0.25, {1: 10.0, 2: 0.0}), (0.75, {2: 0.9, 3: 0.1})])
+    assert joined == {
+        1: pytest.approx(0.25), 2: pytest.approx(0.25 * 0.05 + 0.75), 3: pytest.approx(0.75 * 0.05)
+    }  # fmt: skip
+    assert fuse([(0.5, {1: 3.0}), (0.5, {})]) == fuse([(1.0, {1: 3.0})])
+    assert fuse([]) == {}
+
+
+@runs(max_examples=50, deadline=None)
+@given(st.dictionaries(st.integers(0, 9), st.floats(-5, 5)), st.floats(0.01, 1))
+def test_fused_scores_stay_between_0_and_1(scores: dict[int, float], weight: float) -> None:
+    joined = fuse([(weight, scores), (1 - weight, {3: 1.0})])
+    assert all(0 <= value <= 1 + 1e-9 for value in joined.values())
+
+
+def test_neighbours_stay_in_the_section() -> None:
+    rows = [
+        chunk("fox one", 0), chunk("fox two", 1), chunk("fox three", 2, section="Other"),
+        chunk("fox elsewhere", 0, "file:b", id="b0"),
+    ]  # fmt: skip
+    retriever = Retriever(rows)
+    middle = next(p for p in retriever.search("two").passages if p.text == "fox two")
+    before, behind = retriever.neighbours(middle)
+    assert before is not None and before.text == "fox one" and behind is None
 
 
 def test_opening_of_the_best_lesson_is_put_beside_it(retriever: Retriever) -> None:

@@ -25,12 +25,13 @@ from tutor.ingest.chunk import chunk_document
 from tutor.ingest.corpus import corpus_documents
 from tutor.ingest.document import Chunk, Document, Section, list_documents
 from tutor.ingest.worker import parse_many
-from tutor.retrieve import Retriever, embedding_text
+from tutor.retrieve import STOP_WORDS, Retriever, embedding_text
 from tutor.settings import Settings
 
 if TYPE_CHECKING:
     from tutor.index import Index, IndexedDocument
     from tutor.models.embed import Embedder
+    from tutor.tokens import TokenStore
 
 logger = logging.getLogger(__name__)
 Progress = Callable[[str, float], None]
@@ -69,6 +70,7 @@ class Library:
         self._lock = threading.RLock()  # guards the fields below; held for moments
         self._writing = threading.RLock()  # one writer at a time; held while embedding
         self._index: Index | None = None
+        self._tokens: TokenStore | None = None
         self._retriever: Retriever | None = None
         self._stamp: dict[str, str] | None = None
         self.ready = False  # the built-in corpus is in the index
@@ -88,7 +90,9 @@ class Library:
             # Another process may have added documents; a count would miss one replaced by another.
             stamp = {doc_id: row.sha256 for doc_id, row in index.documents().items()}
             if stamp != self._stamp:
-                self._retriever = Retriever(list(index.chunks()), index, self._load_embedder())
+                self._retriever = Retriever(
+                    list(index.chunks()), index, self._load_embedder(), self._open_tokens()
+                )
                 self._stamp = stamp
             assert self._retriever is not None
             return self._retriever
@@ -146,8 +150,7 @@ class Library:
             total = sum(len(chunks) for _, chunks in todo) or 1
             done = 0
             for document, chunks in todo:
-                vectors = embedder.embed([embedding_text(chunk) for chunk in chunks])
-                index.add(document, chunks, vectors, "corpus")
+                self._put(embedder, document, chunks, "corpus")
                 done += len(chunks)
                 self.built = done / total
                 if progress:
@@ -156,7 +159,30 @@ class Library:
             for doc_id, row in present.items():
                 if row.source == "corpus" and doc_id not in names:
                     index.remove(doc_id)
+                    self._open_tokens().remove(doc_id)
             self.ready = True
+            self._fill_tokens(embedder, progress)
+
+    def _put(
+        self, embedder: Embedder, document: Document, chunks: list[Chunk], source: str
+    ) -> IndexedDocument:
+        """Embed a document's chunks and put them in; its manifest row comes last of all."""
+        texts = [embedding_text(chunk) for chunk in chunks]
+        vectors, tokens = embedder.embed_tokens(texts, STOP_WORDS)
+        self._open_tokens().add(document.doc_id, [chunk.id for chunk in chunks], tokens)
+        return self._open().add(document, chunks, vectors, source)
+
+    def _fill_tokens(self, embedder: Embedder, progress: Progress | None) -> None:
+        """Make the token vectors that are missing: of an older index, or of a shared one."""
+        index, store = self._open(), self._open_tokens()
+        there = store.counts()
+        todo = [row for row in index.documents().values() if there.get(row.doc_id) != row.chunks]
+        for done, row in enumerate(todo, start=1):
+            chunks = index.chunks_of(row.doc_id)
+            _, tokens = embedder.embed_tokens([embedding_text(c) for c in chunks], STOP_WORDS)
+            store.add(row.doc_id, [chunk.id for chunk in chunks], tokens)
+            if progress:
+                progress("Preparing the ranking", done / len(todo))
 
     def ingest(
         self,
@@ -199,9 +225,8 @@ class Library:
                 if not chunks:
                     error = f"{path.name} holds no text that can be searched."
                     return Ingested(str(path), document.doc_id, 0, 0, 0, "failed", error)
-                vectors = embedder.embed([embedding_text(chunk) for chunk in chunks])
                 self._keep(path, document)
-                row = index.add(document, chunks, vectors, path.name)
+                row = self._put(embedder, document, chunks, path.name)
         status: Literal["added", "unchanged"] = "unchanged" if unchanged else "added"
         return Ingested(
             str(path), row.doc_id, row.pages, row.sections, row.chunks, status, None, row.title
@@ -247,6 +272,7 @@ class Library:
                     "'tutor papers list' shows what is there.",
                 )
             self._open().remove(found)
+            self._open_tokens().remove(found)
             self._parsed_path(found).unlink(missing_ok=True)
             original = self.file_of(found)
             if original is not None:
@@ -274,6 +300,14 @@ class Library:
 
                 self._index = Index(self._settings, embedding_name())
             return self._index
+
+    def _open_tokens(self) -> TokenStore:
+        with self._lock:
+            if self._tokens is None:
+                from tutor.tokens import TokenStore
+
+                self._tokens = TokenStore(self._settings, self._open().name)
+            return self._tokens
 
     def _parsed_path(self, doc_id: str) -> Path:
         return self._settings.folder("papers") / f"{_safe(doc_id)}.json"

@@ -1,0 +1,314 @@
+"""Searches chunks: candidates by words and by meaning, fused, reranked, without repetition.
+
+Works with what there is: before the index is built, or where no embedding model can be had, BM25
+over the chunks in memory serves alone; chunks without token vectors keep their fused score.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tutor.ingest.document import Chunk
+from tutor.retrieve.fuse import fuse
+from tutor.retrieve.rerank import max_sim
+from tutor.retrieve.scope import Scope
+from tutor.retrieve.sparse import WordIndex
+from tutor.retrieve.words import embedding_text, stems
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tutor.models.embed import Embedder
+
+CANDIDATES = 60  # taken from each of the two searches before fusion
+EXACT = 2000  # chunks that a filter leaves, below which all of them are compared
+DENSE_WEIGHT = 0.3  # of the scaled scores before reranking
+RERANK_WEIGHT = 0.7  # of late interaction in the final score
+PER_DOCUMENT = 3  # passages of one document before others get their turn
+UNLABELLED = "reading-recent-papers"  # topic of papers that the roadmap does not know
+DUPLICATE = 0.8  # Jaccard similarity of word sets above which two passages say the same
+
+
+class VectorSearch(Protocol):
+    """Dense search over the chunks by id; `tutor.index.Index` is one."""
+
+    def query(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
+        """The nearest chunks as (chunk id, cosine similarity), best first."""
+        ...
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """The vectors of some chunks by id; unknown ids are left out."""
+        ...
+
+
+class TokenSource(Protocol):
+    """Token vectors by chunk id; `tutor.tokens.TokenStore` is one."""
+
+    def get(self, ids: Sequence[str]) -> dict[str, NDArray[np.int8]]:
+        """Vectors [tokens, dimension] by chunk id; unknown ids are left out."""
+        ...
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A chunk that a query found.
+
+    Attributes:
+        key: The chunk's key, unique in the index; what a citation names.
+        page: 1-based, or None where the document has no pages.
+        score: 0..1, comparable within one query alone.
+    """
+
+    key: str
+    kind: str
+    doc_id: str
+    title: str
+    section: str
+    page: int | None
+    text: str
+    score: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields of the command line's contract."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """What a query found.
+
+    Attributes:
+        passages: Best first.
+        similarity: Highest cosine similarity of any passage, or None without embeddings.
+        coverage: Largest share of the query's content words (by IDF) that one passage holds.
+        timings_ms: Milliseconds by step.
+    """
+
+    passages: tuple[Passage, ...]
+    similarity: float | None
+    coverage: float
+    timings_ms: dict[str, float]
+
+
+class Retriever:
+    """Searches a set of chunks.
+
+    Args:
+        chunks: Everything that can be found.
+        index: Dense search over the same chunks, or None for BM25 alone.
+        embedder: Embeds queries; goes with `index`.
+        tokens: Token vectors of the chunks, or None for no reranking.
+    """
+
+    def __init__(
+        self,
+        chunks: Sequence[Chunk],
+        index: VectorSearch | None = None,
+        embedder: Embedder | None = None,
+        tokens: TokenSource | None = None,
+    ) -> None:
+        self.chunks = list(chunks)
+        self._index = index
+        self._embedder = embedder
+        self._tokens = tokens
+        self._position = {chunk.id: i for i, chunk in enumerate(self.chunks)}
+        self._words = WordIndex(embedding_text(chunk) for chunk in self.chunks)
+        self._scope = Scope(self.chunks)
+
+    @property
+    def dense(self) -> bool:
+        """Whether embeddings take part."""
+        return self._index is not None and self._embedder is not None
+
+    def search(
+        self,
+        query: str,
+        k: int = 10,
+        *,
+        kind: str | None = None,
+        stage: int | None = None,
+        topic: str | None = None,
+        paper: str | None = None,
+        section: str | None = None,
+    ) -> Retrieval:
+        """Find the passages nearest to a query.
+
+        Args:
+            query: A question or keywords.
+            k: How many passages at most.
+            kind: "lesson" or "paper".
+            stage: Stage number; papers count for the stages of their topics.
+            topic: A topic's id.
+            paper: A doc_id, an arXiv id or a file's id.
+            section: What the section does: "method", "results", … (`scope.section_kind`).
+        """
+        clock = _Clock()
+        allowed = self._scope.allowed(
+            kind=kind, stage=stage, topic=topic, paper=paper, section=section
+        )
+        sparse = self._sparse(query, allowed)
+        clock.lap("sparse")
+        vector, tokens = self._embedded(query)
+        clock.lap("embed")
+        cosine = self._dense(vector, allowed)
+        clock.lap("dense")
+        fused = fuse([(1 - DENSE_WEIGHT, sparse), (DENSE_WEIGHT, cosine)])
+        ranked = self._reranked(tokens, fused)
+        clock.lap("rerank")
+        chosen = self._select(sorted(ranked, key=lambda i: -ranked[i]), k)
+        passages = tuple(self._passage(i, ranked[i]) for i in chosen)
+        coverage = self._words.coverage(query, (_stem_set(self.chunks[i]) for i in chosen))
+        return Retrieval(
+            passages, max(cosine.values()) if cosine else None, coverage, clock.timings()
+        )
+
+    def passages_of(
+        self, *, stage: int | None = None, topic: str | None = None, paper: str | None = None
+    ) -> list[tuple[str, Passage]]:
+        """All passages of a stage, a topic or a paper in reading order, each with its topic."""
+        allowed = self._scope.allowed(stage=stage, topic=topic, paper=paper)
+        return [
+            (topic or (chunk.topics[0] if chunk.topics else UNLABELLED), self._passage(i, 1.0))
+            for i, chunk in enumerate(self.chunks)
+            if allowed is None or allowed[i]
+        ]
+
+    def with_opening(self, retrieval: Retrieval) -> Retrieval:
+        """Put the opening of the best lesson beside its passage: it says what the topic is."""
+        best = next((p for p in retrieval.passages if p.kind == "lesson"), None)
+        if best is None or best not in retrieval.passages[:3]:
+            return retrieval
+        opening = self._scope.of_document(best.doc_id)[0]
+        passage = self._passage(opening, best.score)
+        place = retrieval.passages.index(best)
+        others = [p for p in retrieval.passages if p.key not in (passage.key, best.key)]
+        pair = [best] if best.key == passage.key else [best, passage]
+        return replace(retrieval, passages=(*others[:place], *pair, *others[place:]))
+
+    def neighbours(self, passage: Passage) -> tuple[Passage | None, Passage | None]:
+        """What stands before and behind a passage in its section, for a reader who wants more."""
+        i = self._position[passage.key.rpartition("#")[2]]
+        places = {
+            self.chunks[j].ordinal: j
+            for j in self._scope.of_document(passage.doc_id)
+            if self.chunks[j].section == passage.section
+        }
+        before, behind = (places.get(self.chunks[i].ordinal + step) for step in (-1, 1))
+        return (
+            None if before is None else self._passage(before, passage.score),
+            None if behind is None else self._passage(behind, passage.score),
+        )
+
+    def _sparse(self, query: str, allowed: NDArray[np.bool_] | None) -> dict[int, float]:
+        import numpy as np
+
+        scores = self._words.scores(query)
+        if allowed is not None:
+            scores = scores * allowed
+        if len(scores) > CANDIDATES:
+            top = np.argpartition(-scores, CANDIDATES)[:CANDIDATES]
+        else:
+            top = np.arange(len(scores))
+        return {int(i): float(scores[i]) for i in top if scores[i] > 0}
+
+    def _embedded(
+        self, query: str
+    ) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
+        """The query's vector and those of its tokens, where there are embeddings."""
+        if self._index is None or self._embedder is None or not query.strip():
+            return None, None
+        if self._tokens is None:
+            return self._embedder.embed([query])[0], None
+        vectors, tokens = self._embedder.embed_tokens([query])
+        return vectors[0], tokens[0]
+
+    def _dense(
+        self, vector: NDArray[np.float32] | None, allowed: NDArray[np.bool_] | None
+    ) -> dict[int, float]:
+        import numpy as np
+
+        if vector is None or self._index is None:
+            return {}
+        if allowed is None:
+            return self._known(self._index.query(vector, CANDIDATES))
+        left = np.flatnonzero(allowed)
+        if len(left) <= EXACT:
+            # Chroma's filters are slow (133 ms at 50,000 chunks), and few chunks need no index.
+            found = self._index.vectors([self.chunks[i].id for i in left])
+            near = [(key, float(vector @ other)) for key, other in found.items()]
+            return self._known(sorted(near, key=lambda pair: -pair[1])[:CANDIDATES])
+        share = len(left) / len(self.chunks)
+        wanted = min(int(CANDIDATES / share * 2), 10 * CANDIDATES)
+        known = self._known(self._index.query(vector, wanted))
+        return dict([(i, s) for i, s in known.items() if allowed[i]][:CANDIDATES])
+
+    def _known(self, found: Sequence[tuple[str, float]]) -> dict[int, float]:
+        """By position; a killed ingestion leaves chunks in the index that nothing refers to."""
+        return {self._position[key]: score for key, score in found if key in self._position}
+
+    def _reranked(
+        self, query: NDArray[np.float32] | None, fused: dict[int, float]
+    ) -> dict[int, float]:
+        if self._tokens is None or query is None or not fused:
+            return fused
+        found = self._tokens.get([self.chunks[i].id for i in fused])
+        late = max_sim(query, {self._position[key]: tokens for key, tokens in found.items()})
+        if not late:
+            return fused
+        joined = fuse([(1 - RERANK_WEIGHT, {i: fused[i] for i in late}), (RERANK_WEIGHT, late)])
+        return {i: joined.get(i, score) for i, score in fused.items()}
+
+    def _select(self, ranked: Sequence[int], k: int) -> list[int]:
+        """The first k that are no near-duplicates; a document's fourth passage waits for others."""
+        chosen: list[int] = []
+        waiting: list[int] = []
+        count: dict[str, int] = {}
+        for i in ranked:
+            if len(chosen) == k:
+                return chosen
+            said = _stem_set(self.chunks[i])
+            if any(_jaccard(said, _stem_set(self.chunks[j])) > DUPLICATE for j in chosen):
+                continue
+            doc_id = self.chunks[i].doc_id
+            count[doc_id] = count.get(doc_id, 0) + 1
+            (chosen if count[doc_id] <= PER_DOCUMENT else waiting).append(i)
+        return (chosen + waiting)[:k]
+
+    def _passage(self, i: int, score: float) -> Passage:
+        chunk = self.chunks[i]
+        return Passage(
+            key=f"{chunk.doc_id}#{chunk.id}", kind=chunk.kind, doc_id=chunk.doc_id,
+            title=chunk.title, section=chunk.section, page=chunk.page, text=chunk.text,
+            score=round(score, 4),
+        )  # fmt: skip
+
+
+class _Clock:
+    """Milliseconds between laps, by name, and in all."""
+
+    def __init__(self) -> None:
+        self._started = self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self._laps[name] = (now - self._last) * 1e3
+        self._last = now
+
+    def timings(self) -> dict[str, float]:
+        total = (time.perf_counter() - self._started) * 1e3
+        return {name: round(ms, 2) for name, ms in (self._laps | {"total": total}).items()}
+
+
+@lru_cache(maxsize=20_000)
+def _stem_set(chunk: Chunk) -> frozenset[str]:
+    return frozenset(stems(embedding_text(chunk)))
+
+
+def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
+    return len(a & b) / len(a | b) if a or b else 1.0
