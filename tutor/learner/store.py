@@ -16,6 +16,7 @@ from tutor.errors import InputError, NotFoundError
 from tutor.exercises.question import Grade, Question
 from tutor.learner import archive, mastery, schedule
 from tutor.learner.database import guard, make_engine, migrate, parse_url
+from tutor.learner.incoming import add_archive, plain
 from tutor.learner.tables import (
     AttemptRow,
     Base,
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from tutor.settings import Settings
-
-MAX_TEXT = 20_000  # characters kept of an answer, a reason or a note
 
 
 def open_store(settings: Settings) -> Store:
@@ -95,12 +94,12 @@ class Store:
             kind=question.kind,
             topic=question.topic,
             objective=question.objective,
-            answer=_text(answer),
+            answer=plain(answer),
             score=grade.score,
             verdict=grade.verdict,
             confidence=grade.confidence,
             at=at or _now(),
-            session=_text(session)[:64],
+            session=plain(session)[:64],
             sureness=sureness,
         )
         with self._write(learner) as db:
@@ -170,7 +169,7 @@ class Store:
             found = db.get(AttemptRow, attempt_id) if 0 < attempt_id < 2**31 else None
             if found is None or learner not in {None, found.learner}:
                 raise NotFoundError(f"There is no attempt {attempt_id}.", "See 'tutor progress'.")
-            row = DisputeRow(attempt_id=attempt_id, reason=_text(reason), at=at or _now())
+            row = DisputeRow(attempt_id=attempt_id, reason=plain(reason), at=at or _now())
             db.add(row)
             db.flush()
             return row.id
@@ -237,9 +236,9 @@ class Store:
         row = FeedbackRow(
             learner=_name(learner),
             context=kept,
-            target=_text(target)[:200],
+            target=plain(target)[:200],
             value=value,
-            note=_text(note),
+            note=plain(note),
             at=at or _now(),
         )
         with self._write(learner) as db:
@@ -263,7 +262,7 @@ class Store:
     def generated_question(self, question_id: str) -> Question | None:
         """The generated question of that id, if there is one."""
         with self._read() as db:
-            row = db.get(GeneratedRow, _text(question_id)[:80])
+            row = db.get(GeneratedRow, plain(question_id)[:80])
             return None if row is None else Question.from_record(row.record)
 
     # --- chat sessions -------------------------------------------------------------------------
@@ -277,7 +276,7 @@ class Store:
             NotFoundError: The session belongs to somebody else.
             InputError: The id is empty or too long.
         """
-        if not 0 < len(session_id) <= 64 or _text(session_id) != session_id:
+        if not 0 < len(session_id) <= 64 or plain(session_id) != session_id:
             raise InputError("A session's id has 1 to 64 characters.", "Choose another id.")
         now = at or _now()
         with self._write(learner) as db:
@@ -288,7 +287,7 @@ class Store:
             elif row.learner != learner:
                 raise _no_session(session_id)
             row.updated = now
-            row.title = _text(title)[:200] or row.title
+            row.title = plain(title)[:200] or row.title
 
     def sessions(self, learner: str) -> list[dict[str, Any]]:
         """A learner's sessions, the latest first."""
@@ -302,7 +301,7 @@ class Store:
             NotFoundError: The learner has no such session.
         """
         with self._write() as db:
-            row = db.get(ChatSessionRow, _text(session_id)[:64])
+            row = db.get(ChatSessionRow, plain(session_id)[:64])
             if row is None or row.learner != learner:
                 raise _no_session(session_id)
             db.delete(row)
@@ -347,45 +346,10 @@ class Store:
         Raises:
             InputError: The data is malformed; nothing was imported.
         """
-        from sqlalchemy import select
-
         given = archive.read(data)
         name = _name(learner or given.learner)
         with self._write(name) as db:
-            row = db.get(LearnerRow, name)
-            if row is not None and given.consent:
-                row.consent = True
-            rows = db.scalars(select(AttemptRow).where(AttemptRow.learner == name))
-            known = {(row.question_id, row.at, row.answer) for row in rows}
-            added = 0
-            for place, entry in enumerate(given.attempts):
-                fields = entry.model_dump()
-                fields["answer"] = _text(entry.answer)
-                if (entry.question_id, entry.at, fields["answer"]) in known:
-                    continue
-                attempt = AttemptRow(learner=name, **fields)
-                db.add(attempt)
-                db.flush()
-                added += 1
-                for dispute in given.disputes:
-                    if dispute.attempt == place:
-                        reason = _text(dispute.reason)
-                        db.add(DisputeRow(attempt_id=attempt.id, reason=reason, at=dispute.at))
-            said = {
-                (old.target, old.at)
-                for old in db.scalars(select(FeedbackRow).where(FeedbackRow.learner == name))
-            }
-            for remark in given.feedback:
-                if (remark.target, remark.at) not in said:
-                    fields = remark.model_dump(exclude={"context"})
-                    about = None
-                    if remark.context and given.consent:
-                        about = remark.context.model_dump(mode="json")
-                    db.add(FeedbackRow(learner=name, context=about, **fields))
-            for chat in given.sessions:
-                if db.get(ChatSessionRow, chat.id) is None:
-                    db.add(ChatSessionRow(learner=name, **chat.model_dump()))
-        return added
+            return add_archive(db, given, name)
 
     def delete_learner(self, learner: str) -> None:
         """Forget a learner and all that belongs to them.
@@ -452,14 +416,9 @@ def _fields(row: Base) -> dict[str, Any]:
 
 
 def _name(learner: str) -> str:
-    if not 0 < len(learner) <= 64 or _text(learner) != learner or not learner.strip():
+    if not 0 < len(learner) <= 64 or plain(learner) != learner or not learner.strip():
         raise InputError("A learner's name has 1 to 64 characters.", "Set TUTOR_LEARNER.")
     return learner
-
-
-def _text(text: str) -> str:
-    """Text that every database takes: no NUL, no lone surrogates, bounded."""
-    return text[:MAX_TEXT].replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def _no_session(session_id: str) -> NotFoundError:

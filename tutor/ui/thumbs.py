@@ -11,8 +11,7 @@ from tutor.agent import Agent
 from tutor.app import Tutor
 from tutor.events import Turn
 from tutor.learner.archive import Context
-
-LONGEST = 20_000  # characters kept of a question and of a reply
+from tutor.learner.incoming import plain
 
 
 def build_thumbs(
@@ -46,7 +45,7 @@ def rated_turn(turns: Sequence[Turn], place: int, sid: str) -> tuple[str, Contex
     cited = reply.payload.get("citations") or ()
     target = f"answer:{reply.payload['id']}" if "id" in reply.payload else f"turn:{sid}:{place}"
     return target[:200], Context(
-        prompt=asked[:LONGEST],
-        passages=tuple(str(citation["key"])[:200] for citation in cited)[:50],
-        reply=reply.content[:LONGEST],
+        prompt=plain(asked),
+        passages=tuple(plain(str(citation["key"]))[:200] for citation in cited)[:50],
+        reply=plain(reply.content),
     )
