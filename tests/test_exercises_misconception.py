@@ -111,6 +111,15 @@ def test_no_question_tells_what_another_asks(seed: int) -> None:
         assert all(not one & other for other in shown[:place])
 
 
+def test_what_was_answered_does_not_come_again() -> None:
+    first = {question.id for question in made("text")}
+    again = generate_questions(
+        [lesson()], 10, topic="query-key-value", kind="text", seen={*sorted(first)[:1]}
+    )
+    assert {q.id for q in again.questions} == first - {*sorted(first)[:1]}
+    assert again.dropped["seen before"] == 1
+
+
 def test_id_stands_for_what_is_shown() -> None:
     by_id: dict[str, Question] = {}
     for seed in range(20):

@@ -343,8 +343,12 @@ class Tutor:
         kind: Kind | None = None,
         source: Source | None = None,
         seed: int | None = None,
+        learner: str | None = None,
     ) -> list[Question]:
         """Questions on a stage, a topic or a paper; the same seed gives the same ones.
+
+        Args:
+            learner: Generated questions that they have answered don't come again.
 
         Raises:
             NotFoundError: There is no such topic, or nothing can be asked on it.
@@ -358,7 +362,8 @@ class Tutor:
             return assemble(
                 n, stage=stage, topic=topic, paper=paper, kind=kind, source=source, seed=chosen
             )
-        questions = self._generate(n, stage, topic, paper, kind, chosen)
+        seen = {row["question_id"] for row in self.store.attempts(learner)} if learner else set()
+        questions = self._generate(n, stage, topic, paper, kind, chosen, seen)
         if not questions:
             raise NotFoundError(
                 "No generated question passed its checks.", "Widen the topic, or ask the bank."
@@ -375,6 +380,7 @@ class Tutor:
         paper: str | None,
         kind: Kind | None,
         seed: int,
+        seen: set[str],
     ) -> list[Question]:
         """Questions made from the passages of a stage, a topic or a paper.
 
@@ -394,7 +400,13 @@ class Tutor:
         for label in dict.fromkeys(label for label, _ in found):
             passages = [passage for name, passage in found if name == label]
             made += generate_questions(
-                passages, n - len(made), topic=label, kind=kind, llm=self.llm(), seed=seed
+                passages,
+                n - len(made),
+                topic=label,
+                kind=kind,
+                llm=self.llm(),
+                seen=seen,
+                seed=seed,
             ).questions
             if len(made) >= n:
                 break

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -76,6 +76,7 @@ def generate_questions(
     kind: Kind | None = None,
     llm: LLM | None = None,
     own: bool = True,
+    seen: Collection[str] = (),
     seed: int = 0,
 ) -> Generation:
     """Make up to `n` questions from passages.
@@ -84,6 +85,7 @@ def generate_questions(
 
     Args:
         own: Fill up with what needs no model.
+        seen: Ids of questions that the learner has answered; they don't come again.
         kind: "choice" or "text" alone; others can't be made from passages, and nothing comes.
 
     Raises:
@@ -108,8 +110,12 @@ def generate_questions(
         if reasons:
             made.dropped.update(reasons)
             continue
+        question = _question(draft, passage, topic, difficulty)
+        if question.id in seen:
+            made.dropped["seen before"] += 1
+            continue
         used |= said
-        made.questions.append(_question(draft, passage, topic, difficulty))
+        made.questions.append(question)
     return made
 
 

@@ -93,6 +93,7 @@ def build_quiz(tutor: Tutor, learner: Any) -> gr.Tab:
                     stage=None if topic_id else n,
                     topic=topic_id or None,
                     kind=form or None,
+                    learner=learner(request),
                 )
                 session = QuizSession(questions)
             else:
