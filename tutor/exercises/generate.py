@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -43,16 +43,17 @@ Write the question."""
 
 _MAX_TOKENS = 500
 _MAX_QUOTE = 300
+Option = Annotated[str, Field(max_length=160)]
 
 
 class GeneratedItem(BaseModel):
-    """The model's reply."""
+    """The model's reply. Its parts are so short that the whole fits into the tokens allowed."""
 
-    question: str = Field(max_length=500)
-    answer: str = Field(max_length=200)
-    wrong_answers: list[str] = Field(min_length=3, max_length=3)
-    quote: str = Field(max_length=600)
-    explanation: str = Field(max_length=500)
+    question: str = Field(max_length=300)
+    answer: str = Field(max_length=160)
+    wrong_answers: list[Option] = Field(min_length=3, max_length=3)
+    quote: str = Field(max_length=350)
+    explanation: str = Field(max_length=240)
 
 
 @dataclass
