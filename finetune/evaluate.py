@@ -55,7 +55,6 @@ def main() -> int:
     parser.add_argument("--adapter", action="append", default=[], help="measured beside the base")
     parser.add_argument("--questions", type=int, default=QUESTIONS)
     parser.add_argument("--batch", type=int, default=8, help="replies written at once")
-    parser.add_argument("--no-base", action="store_true", help="the adapters alone")
     parser.add_argument("--out", type=Path, default=Path("runs/evaluate"))
     options = parser.parse_args()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -72,13 +71,9 @@ def main() -> int:
                 embedder.save()
         finally:
             tutor.close()
-        results = {}
-        for adapter in [*([] if options.no_base else [""]), *options.adapter]:
-            sampler = Sampler(Path(options.model), Path(adapter) if adapter else None)
-            results[adapter or "base"] = measure(
-                sampler, cases, embedder, options.batch, options.out, adapter or "base"
-            )
-            del sampler
+        models = {"base": Sampler(Path(options.model))}
+        models |= {name: Sampler(Path(options.model), Path(name)) for name in options.adapter}
+        results = measure(models, cases, embedder, options.batch, options.out)
     except TutorError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
@@ -117,21 +112,34 @@ def held_out_cases(tutor: Tutor, embedder: Any, count: int) -> list[Case]:
 
 
 def measure(
-    sampler: Sampler, cases: Sequence[Case], embedder: Any, batch: int, out: Path, name: str
-) -> dict[str, Any]:
-    """All figures of one model; its drafts are written beside the results."""
-    drafts = sampler.replies([case.prompt for case in cases], MAX_TOKENS, batch)
-    scored = [score(case, text, embedder) for case, text in zip(cases, drafts, strict=True)]
-    safe = "".join(c if c.isalnum() else "-" for c in name).strip("-")
-    with (out / f"drafts-{safe}.jsonl").open("w", encoding="utf-8") as file:
-        for case, text, figures in zip(cases, drafts, scored, strict=True):
-            row = {"question": case.evidence.asked.question, "draft": text, **figures}
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    result: dict[str, Any] = {
-        key: interval([value for row in scored if (value := row[key]) is not None])
-        for key in scored[0]
+    models: dict[str, Sampler], cases: Sequence[Case], embedder: Any, batch: int, out: Path
+) -> dict[str, dict[str, Any]]:
+    """All figures of all models; the results so far are written after each batch."""
+    scored: dict[str, list[dict[str, float | None]]] = {name: [] for name in models}
+    results: dict[str, dict[str, Any]] = {}
+    text = GENERAL_TEXT.read_text("utf-8")
+    for start in range(0, len(cases), batch):
+        part = cases[start : start + batch]
+        for name, sampler in models.items():
+            drafts = sampler.replies([case.prompt for case in part], MAX_TOKENS)
+            with (out / "drafts.jsonl").open("a", encoding="utf-8") as file:
+                for case, draft in zip(part, drafts, strict=True):
+                    figures = score(case, draft, embedder)
+                    scored[name].append(figures)
+                    row = {"model": name, "question": case.evidence.asked.question, "draft": draft}
+                    file.write(json.dumps({**row, **figures}, ensure_ascii=False) + "\n")
+        results = {name: _summary(rows) for name, rows in scored.items()}
+        (out / "results.json").write_text(json.dumps(results, indent=1), "utf-8")
+        print(f"{start + len(part)} of {len(cases)} questions", file=sys.stderr, flush=True)
+    for name, sampler in models.items():
+        results[name]["general_perplexity"] = sampler.perplexity(text)
+    return results
+
+
+def _summary(rows: Sequence[dict[str, float | None]]) -> dict[str, Any]:
+    return {
+        key: interval([value for row in rows if (value := row[key]) is not None]) for key in rows[0]
     }
-    return {**result, "general_perplexity": sampler.perplexity(GENERAL_TEXT.read_text("utf-8"))}
 
 
 def score(case: Case, draft: str, embedder: Any) -> dict[str, float | None]:

@@ -5,13 +5,13 @@ For measuring where no server runs: the prompts are the serving ones, byte for b
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from finetune.data.rows import _turns
 from finetune.training import load_tokenizer
+from tutor.draft import repeats_itself, whole_sentences
 from tutor.errors import ModelError
 from tutor.models.llm import Message
 
@@ -45,42 +45,69 @@ class Sampler:
             raise ModelError(f"{adapter or folder} can't be loaded: {error}.") from error
         self.model: Any = model.eval()
 
-    def replies(
-        self, prompts: Sequence[Sequence[Message]], max_tokens: int, batch: int = 8
-    ) -> list[str]:
-        """The greedy reply to each prompt; prompts of like length are written together."""
+    def replies(self, prompts: Sequence[Sequence[Message]], max_tokens: int) -> list[str]:
+        """The greedy reply to each prompt, all written at once.
+
+        What the prompts begin with in common is computed once. A reply that goes round in circles
+        is ended, as the tutor ends it.
+        """
         import torch
 
-        texts = [
-            self.tokenizer.apply_chat_template(
-                _turns(prompt), tokenize=False, add_generation_prompt=True
-            )
-            for prompt in prompts
-        ]
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        done: dict[int, str] = {}
-        self.tokenizer.padding_side = "left"
-        for start in range(0, len(order), batch):
-            part = order[start : start + batch]
-            inputs = self.tokenizer(
-                [texts[i] for i in part],
-                return_tensors="pt",
-                padding=True,
-                add_special_tokens=False,
-            )
-            with torch.no_grad():
-                output = self.model.generate(
-                    **inputs,
-                    max_new_tokens=max_tokens,
-                    do_sample=False,
-                    pad_token_id=self.tokenizer.pad_token_id,
+        ids = [self._encode(prompt) for prompt in prompts]
+        shared = min(len(row) for row in ids) - 1
+        shared = next((k for k in range(shared) if len({r[k] for r in ids}) > 1), shared)
+        width = max(map(len, ids)) - shared
+        rest = [row[shared:] for row in ids]
+        padded = torch.tensor([row + [self._end] * (width - len(row)) for row in rest])
+        seen = torch.tensor([[1] * (shared + len(r)) + [0] * (width - len(r)) for r in rest])
+        written: list[list[int]] = [[] for _ in ids]
+        done = [False] * len(ids)
+        with torch.no_grad():
+            options: dict[str, Any] = {"use_cache": True}
+            if shared:
+                start = self.model.model(input_ids=torch.tensor([ids[0][:shared]]), use_cache=True)
+                start.past_key_values.batch_repeat_interleave(len(ids))
+                options["past_key_values"] = start.past_key_values
+            output = self.model.model(input_ids=padded, attention_mask=seen, **options)
+            last = torch.tensor([len(row) - 1 for row in rest])
+            hidden = output[0][torch.arange(len(ids)), last]
+            for step in range(max_tokens):
+                following = self.model.lm_head(hidden).argmax(-1)
+                for row, token in enumerate(following.tolist()):
+                    if not done[row] and token != self._end:
+                        written[row].append(token)
+                        done[row] = step % 16 == 15 and self._circles(written[row])
+                    else:
+                        done[row] = True
+                if all(done):
+                    break
+                seen = torch.cat([seen, torch.ones_like(seen[:, :1])], 1)
+                output = self.model.model(
+                    input_ids=following[:, None],
+                    attention_mask=seen,
+                    # Behind its own last token, not behind the padding.
+                    position_ids=seen.sum(1, keepdim=True) - 1,
+                    past_key_values=output.past_key_values,
+                    use_cache=True,
                 )
-            width = inputs["input_ids"].shape[1]
-            for i, ids in zip(part, output, strict=True):
-                done[i] = self.tokenizer.decode(ids[width:], skip_special_tokens=True).strip()
-            print(f"\r{len(done)} of {len(texts)} replies", end="", file=sys.stderr, flush=True)
-        print(file=sys.stderr)
-        return [done[i] for i in range(len(texts))]
+                hidden = output[0][:, -1]
+        return [self._decode(row) for row in written]
+
+    @property
+    def _end(self) -> int:
+        return int(self.tokenizer.eos_token_id)
+
+    def _encode(self, prompt: Sequence[Message]) -> list[int]:
+        text = self.tokenizer.apply_chat_template(
+            _turns(prompt), tokenize=False, add_generation_prompt=True
+        )
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _decode(self, ids: Sequence[int]) -> str:
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True)).strip()
+
+    def _circles(self, ids: Sequence[int]) -> bool:
+        return any(repeats_itself(sentence) for sentence in whole_sentences(self._decode(ids)))
 
     def perplexity(self, text: str) -> float:
         """Perplexity of a text, paragraph by paragraph."""

@@ -177,6 +177,7 @@ def common_arguments(config: RunConfig) -> dict[str, Any]:
         max_steps=config.steps or -1,
         num_train_epochs=config.epochs,
         logging_steps=1,
+        logging_nan_inf_filter=False,  # else a loss that is no number is never seen
         save_steps=config.save_every,
         save_total_limit=2,
         seed=config.seed,
@@ -214,9 +215,9 @@ def fit(trainer: Any, config: RunConfig) -> None:
             row |= {k: v for k, v in (logs or {}).items() if isinstance(v, int | float)}
             with (config.output / LOG_FILE).open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
-            if not math.isfinite(row.get("loss", 0.0)):
+            if not all(math.isfinite(row.get(key, 0.0)) for key in ("loss", "grad_norm")):
                 raise ModelError(
-                    f"The loss is not a number at step {state.global_step}.",
+                    f"The loss or its gradient is not a number at step {state.global_step}.",
                     "Lower learning_rate, or take dtype: float32.",
                 )
 
