@@ -54,6 +54,12 @@ class RememberedEmbedder:
             return np.zeros((0, self.dimension), dtype=np.float32)
         return np.stack([self._known[key] for key in keys])
 
+    def embed_tokens(
+        self, texts: Sequence[str], without: frozenset[str] | None = None
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """As the inner embedder does it; token vectors are too many to keep."""
+        return self._inner.embed_tokens(texts, without)
+
     def save(self) -> None:
         """Write what is known, for the next run."""
         if self._path is not None and self._known:
@@ -80,7 +86,8 @@ def training_retriever(
         if chunk.doc_id.startswith(("lesson:", "arxiv:"))
         and (held_out or not is_held_out(chunk.doc_id))
     ]
-    return Retriever(chunks, full._index, embedder if full.dense else None)
+    # The library's own searches over fewer chunks: nothing else has a use for them.
+    return Retriever(chunks, full._index, embedder if full.dense else None, full._tokens)
 
 
 def facts_as_passages(
