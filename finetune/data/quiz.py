@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from pydantic import ValidationError
+
 from corpus.exercises import ChoiceItem, load_items
 from finetune.data.rows import Recorder, Row
 from tutor.exercises.cloze import cloze_drafts
@@ -40,22 +42,30 @@ def quiz_rows(retriever: Retriever, topics: Iterable[str], seed: int = 0) -> Ite
 
 
 def _rows_of(draft: Draft, passage: Passage, topic: str, source: str, seed: int) -> Iterator[Row]:
-    item = GeneratedItem(
-        question=draft.prompt,
-        answer=draft.key,
-        wrong_answers=list(draft.distractors),
-        quote=draft.quote,
-        explanation=(draft.explanation or draft.quote)[:500],
-    )
-    target = item.model_dump_json()
-    # The solver's word is a stand-in's here; what counts is that no rule finds a flaw.
-    recorder = Recorder(target, Choice(option=1).model_dump_json())
-    made = generate_questions([passage], 1, topic=topic, llm=recorder, own=False, seed=seed)
-    if all("solve" in reason for reason in made.dropped):
-        prompt, _ = recorder.asked[0]
-        assert prompt[0].content == GENERATE_SYSTEM
-        yield Row("quiz", topic, source, prompt, target)
+    target = _target(draft)
+    if target:
+        # The solver's word is a stand-in's here; what counts is that no rule finds a flaw.
+        recorder = Recorder(target, Choice(option=1).model_dump_json())
+        made = generate_questions([passage], 1, topic=topic, llm=recorder, own=False, seed=seed)
+        if all("solve" in reason for reason in made.dropped):
+            prompt, _ = recorder.asked[0]
+            assert prompt[0].content == GENERATE_SYSTEM
+            yield Row("quiz", topic, source, prompt, target)
     yield from _solutions(draft, passage, topic, source, seed)
+
+
+def _target(draft: Draft) -> str:
+    """The draft as the serving schema has it; empty where a part is longer than that allows."""
+    try:
+        return GeneratedItem(
+            question=draft.prompt,
+            answer=draft.key,
+            wrong_answers=list(draft.distractors),
+            quote=draft.quote,
+            explanation=draft.explanation,
+        ).model_dump_json()
+    except ValidationError:
+        return ""
 
 
 def _solutions(draft: Draft, passage: Passage, topic: str, source: str, seed: int) -> Iterator[Row]:
