@@ -198,10 +198,14 @@ class Baselines:
 
         self._embedder = embedder
         self._items = benchmark.papers or {"": list(benchmark.texts)}
-        self._tokenize = lambda texts, ids: bm25s.tokenize(
-            texts, stopwords="en", stemmer=Stemmer.Stemmer("english"), return_ids=ids,
-            show_progress=False,
-        )  # fmt: skip
+        stemmer = Stemmer.Stemmer("english")
+
+        def tokenize(texts: list[str], ids: bool) -> Any:
+            return bm25s.tokenize(
+                texts, stopwords="en", stemmer=stemmer, return_ids=ids, show_progress=False
+            )
+
+        self._tokenize = tokenize
         self._bm25 = {}
         for paper, names in self._items.items():
             self._bm25[paper] = bm25s.BM25(k1=0.9, b=0.4)

@@ -25,9 +25,12 @@ class FakeEmbedder:
     def embed_tokens(
         self, texts: Sequence[str], without: frozenset[str] | None = None
     ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """As `embed`, and each word by itself: a word of another text matches or does not."""
+        """As `embed`, and each word by itself; each word of a query weighs the same."""
         kept = [[w for w in text.split() if w.lower() not in (without or ())] for text in texts]
-        return self.embed(texts), [_hashed(words, self.dimension) for words in kept]
+        tokens = [_hashed(words, self.dimension) for words in kept]
+        if without is None:
+            tokens = [rows / max(len(rows), 1) for rows in tokens]
+        return self.embed(texts), tokens
 
 
 def _hashed(texts: Sequence[str], dimension: int) -> np.ndarray:

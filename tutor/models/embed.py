@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 MAX_TOKENS = 256
 TOKEN_DIMENSION = 96  # of the token vectors, after projection
-PROJECTION = Path(__file__).with_name("token_projection.npy")
+PROJECTION = Path(__file__).with_name("token_projection.npz")
 # Larger batches pad more and gain nothing on a CPU: 8 was the fastest or within 5% of it.
 BATCH = 8
 
@@ -44,10 +44,12 @@ class Embedder(Protocol):
     def embed_tokens(
         self, texts: Sequence[str], without: frozenset[str] | None = None
     ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
-        """What `embed` gives, and for each text the unit vectors [tokens, any] of its tokens.
+        """What `embed` gives, and for each text vectors [tokens, any] of its tokens.
 
         Args:
-            without: Words whose tokens are left out, and punctuation with them; None keeps all.
+            without: Of passages: words whose tokens are left out, as punctuation is; the others'
+                vectors have length 1. None is for queries: each token's vector is as long as it
+                weighs, and together the lengths make 1.
         """
         ...
 
@@ -87,9 +89,12 @@ class SentenceTransformerEmbedder:
             ) from error
         self._model.max_seq_length = MAX_TOKENS
         self._lock = threading.Lock()
-        # The first principal axes [hidden, TOKEN_DIMENSION] of the token vectors of our corpus: a
-        # quarter of the room, and as good a ranking. `python -m eval.projection` makes the file.
-        self._projection: NDArray[np.float32] = np.load(PROJECTION).astype(np.float32)
+        # `python -m eval.projection` makes the file. The axes [hidden, TOKEN_DIMENSION] are the
+        # first principal ones of the token vectors of our corpus: a quarter of the room, and as
+        # good a ranking. The weights [vocabulary] are the tokens' IDF in it.
+        with np.load(PROJECTION) as parts:
+            self._axes: NDArray[np.float32] = parts["axes"].astype(np.float32)
+            self._idf: NDArray[np.float32] = parts["idf"].astype(np.float32)
         self.dimension = int(self._model.get_embedding_dimension() or 0)
         # The precision moves vectors by less than a hundredth: it does not make a new index.
         weights = manifest["files"]["model.safetensors"]
@@ -116,32 +121,41 @@ class SentenceTransformerEmbedder:
         Both come from one pass: the vector of a text is the mean of its tokens' vectors.
         """
         import numpy as np
-        import torch
 
         silent = self._silent(without)
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        tokens: list[NDArray[np.float32]] = [np.zeros((0, TOKEN_DIMENSION), np.float32)] * len(
-            texts
-        )
+        tokens = [np.zeros((0, TOKEN_DIMENSION), dtype=np.float32) for _ in texts]
+        for i, pooled, states, ids in self._passes(texts):
+            kept = ~np.isin(ids, silent)
+            vectors[i] = pooled
+            tokens[i] = _normalised(states[kept] @ self._axes)
+            if without is None:
+                weights = self._idf[ids[kept]]
+                tokens[i] *= (weights / max(float(weights.sum()), 1e-12))[:, None]
+        return _normalised(vectors), tokens
+
+    def _passes(
+        self, texts: Sequence[str]
+    ) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]]:
+        """For each text, longest first: its place, pooled vector, token states and token ids."""
+        import torch
+
         order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
             with self._lock, torch.inference_mode():
                 output = self._model.forward(self._model.preprocess([texts[i] for i in batch]))
+            read = output["attention_mask"].numpy().astype(bool)
             ids = output["input_ids"].numpy()
             pooled = output["sentence_embedding"].float().numpy()
             states = output["token_embeddings"].float().numpy()
-            read = output["attention_mask"].numpy().astype(bool)
-            kept = read & ~np.isin(ids, silent)
             for row, i in enumerate(batch):
-                vectors[i] = pooled[row]
-                tokens[i] = _normalised(states[row][kept[row]] @ self._projection)
-        return _normalised(vectors), tokens
+                yield i, pooled[row], states[row][read[row]], ids[row][read[row]]
 
     def _silent(self, without: frozenset[str] | None) -> list[int]:
         """Numbers of the tokens that get no vector."""
         tokenizer = self._model.tokenizer
-        special = sorted(tokenizer.all_special_ids)
+        special = list(tokenizer.all_special_ids)
         if without is None:
             return special
         return special + [

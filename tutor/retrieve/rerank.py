@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def max_sim(
     query: NDArray[np.float32], passages: Mapping[int, NDArray[np.int8]]
 ) -> dict[int, float]:
-    """Mean over the query's tokens of the best cosine in each passage, by position.
+    """Sum over the query's tokens of the best match in each passage, by position.
 
     Args:
-        query: Unit vectors [tokens, dimension].
+        query: Vectors [tokens, dimension], each as long as its token weighs.
         passages: Vectors [tokens, dimension] by position; 127 stands for 1. Passages without
             any token are left out.
     """
@@ -33,4 +33,4 @@ def max_sim(
     starts = np.cumsum([0, *(len(passages[i]) for i in kept[:-1])])
     # [tokens of all passages, tokens of the query] -> the best of each passage
     best = np.maximum.reduceat(stacked @ query.T, starts, axis=0)
-    return {i: float(score) / 127 for i, score in zip(kept, best.mean(axis=1), strict=True)}
+    return {i: float(score) / 127 for i, score in zip(kept, best.sum(axis=1), strict=True)}

@@ -1,7 +1,7 @@
 """Searches chunks: candidates by words and by meaning, fused, reranked, without repetition.
 
 Works with what there is: before the index is built, or where no embedding model can be had, BM25
-over the chunks in memory serves alone; chunks without token vectors keep their fused score.
+over the chunks in memory serves alone; without token vectors words and meaning are fused.
 """
 
 from __future__ import annotations
@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
 CANDIDATES = 60  # taken from each of the two searches before fusion
 EXACT = 2000  # chunks that a filter leaves, below which all of them are compared
-DENSE_WEIGHT = 0.3  # of the scaled scores before reranking
-RERANK_WEIGHT = 0.7  # of late interaction in the final score
+# Shares of words, meaning and late interaction in a passage's score. Across documents they were set
+# on the development questions of eval/, within one document on QASPER (docs/retrieval.md): there
+# every passage is about the same thing, and the vector of a whole passage tells little.
+ACROSS = (0.4, 0.3, 0.3)
+WITHIN = (0.1, 0.1, 0.8)
 PER_DOCUMENT = 3  # passages of one document before others get their turn
 UNLABELLED = "reading-recent-papers"  # topic of papers that the roadmap does not know
 DUPLICATE = 0.8  # Jaccard similarity of word sets above which two passages say the same
@@ -151,14 +154,18 @@ class Retriever:
         allowed = self._scope.allowed(
             kind=kind, stage=stage, topic=topic, paper=paper, section=section
         )
-        sparse = self._sparse(query, allowed)
+        scores = self._words.scores(query)
+        found = self._by_words(scores, allowed)
         clock.lap("sparse")
         vector, tokens = self._embedded(query)
         clock.lap("embed")
         cosine = self._dense(vector, allowed)
+        cosine |= self._cosines(vector, [i for i in found if i not in cosine])
         clock.lap("dense")
-        fused = fuse([(1 - DENSE_WEIGHT, sparse), (DENSE_WEIGHT, cosine)])
-        ranked = self._reranked(tokens, fused)
+        sparse = {i: float(scores[i]) for i in {*found, *cosine}}
+        late = self._late(tokens, list(sparse))
+        shares = ACROSS if paper is None else WITHIN
+        ranked = fuse(list(zip(shares, (sparse, cosine, late), strict=True)))
         clock.lap("rerank")
         chosen = self._select(sorted(ranked, key=lambda i: -ranked[i]), k)
         passages = tuple(self._passage(i, ranked[i]) for i in chosen)
@@ -204,17 +211,18 @@ class Retriever:
             None if behind is None else self._passage(behind, passage.score),
         )
 
-    def _sparse(self, query: str, allowed: NDArray[np.bool_] | None) -> dict[int, float]:
+    def _by_words(
+        self, scores: NDArray[np.float32], allowed: NDArray[np.bool_] | None
+    ) -> list[int]:
         import numpy as np
 
-        scores = self._words.scores(query)
         if allowed is not None:
             scores = scores * allowed
         if len(scores) > CANDIDATES:
             top = np.argpartition(-scores, CANDIDATES)[:CANDIDATES]
         else:
             top = np.arange(len(scores))
-        return {int(i): float(scores[i]) for i in top if scores[i] > 0}
+        return [int(i) for i in top if scores[i] > 0]
 
     def _embedded(
         self, query: str
@@ -239,9 +247,8 @@ class Retriever:
         left = np.flatnonzero(allowed)
         if len(left) <= EXACT:
             # Chroma's filters are slow (133 ms at 50,000 chunks), and few chunks need no index.
-            found = self._index.vectors([self.chunks[i].id for i in left])
-            near = [(key, float(vector @ other)) for key, other in found.items()]
-            return self._known(sorted(near, key=lambda pair: -pair[1])[:CANDIDATES])
+            near = self._cosines(vector, [int(i) for i in left])
+            return dict(sorted(near.items(), key=lambda pair: -pair[1])[:CANDIDATES])
         share = len(left) / len(self.chunks)
         wanted = min(int(CANDIDATES / share * 2), 10 * CANDIDATES)
         known = self._known(self._index.query(vector, wanted))
@@ -251,17 +258,25 @@ class Retriever:
         """By position; a killed ingestion leaves chunks in the index that nothing refers to."""
         return {self._position[key]: score for key, score in found if key in self._position}
 
-    def _reranked(
-        self, query: NDArray[np.float32] | None, fused: dict[int, float]
+    def _cosines(
+        self, vector: NDArray[np.float32] | None, positions: Sequence[int]
     ) -> dict[int, float]:
-        if self._tokens is None or query is None or not fused:
-            return fused
-        found = self._tokens.get([self.chunks[i].id for i in fused])
-        late = max_sim(query, {self._position[key]: tokens for key, tokens in found.items()})
-        if not late:
-            return fused
-        joined = fuse([(1 - RERANK_WEIGHT, {i: fused[i] for i in late}), (RERANK_WEIGHT, late)])
-        return {i: joined.get(i, score) for i, score in fused.items()}
+        """Similarity of the query to some chunks, whatever the dense search found."""
+        if vector is None or self._index is None or not positions:
+            return {}
+        found = self._index.vectors([self.chunks[i].id for i in positions])
+        return {self._position[key]: float(vector @ other) for key, other in found.items()}
+
+    def _late(
+        self, query: NDArray[np.float32] | None, positions: Sequence[int]
+    ) -> dict[int, float]:
+        """Late interaction with each candidate, or nothing where one of them has no vectors."""
+        if self._tokens is None or query is None:
+            return {}
+        found = self._tokens.get([self.chunks[i].id for i in positions])
+        if len(found) < len(positions):
+            return {}  # the library is still making them; half of a ranking would be unfair
+        return max_sim(query, {self._position[key]: tokens for key, tokens in found.items()})
 
     def _select(self, ranked: Sequence[int], k: int) -> list[int]:
         """The first k that are no near-duplicates; a document's fourth passage waits for others."""
