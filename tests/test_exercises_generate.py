@@ -118,6 +118,13 @@ def test_dropped_drafts_are_counted_with_reasons() -> None:
     assert made.dropped["quote not in the passage"] == 1
 
 
+def test_model_that_never_succeeds_is_given_up() -> None:
+    llm = FakeLLM(*[ServerError("cut off")] * 20)
+    passages = [replace(PASSAGE, key=f"arxiv:1#{n}") for n in range(20)]
+    made = generate_questions(passages, 1, topic="neural-networks", llm=llm, own=False)
+    assert made.questions == [] and len(llm.prompts) == 4
+
+
 def test_failing_model_leaves_the_deterministic_questions() -> None:
     llm = FakeLLM(ServerError("gone"), *[ServerError("gone")] * 20)
     made = generate_questions([PASSAGE], 2, topic="neural-networks", llm=llm)

@@ -43,6 +43,7 @@ Write the question."""
 
 _MAX_TOKENS = 500
 _MAX_QUOTE = 300
+_PATIENCE = 4  # drafts in a row that come to nothing before a model is given up
 Option = Annotated[str, Field(max_length=160)]
 
 
@@ -97,7 +98,7 @@ def generate_questions(
         raise NotFoundError(f"There is no topic '{topic[:80]}'.", suggest(topic, sorted(known)))
     made = Generation()
     used: set[str] = set()  # what one question's key or options say another must not ask
-    for passage, draft, difficulty in _drafts(passages, llm, topic, kind, own, seed):
+    for passage, draft, difficulty in _drafts(passages, llm, topic, kind, own, seed, made):
         if len(made.questions) >= n:
             break
         if isinstance(draft, OpenDraft):
@@ -135,13 +136,20 @@ def _drafts(
     kind: Kind | None,
     own: bool,
     seed: int,
+    made: Generation,
 ) -> Iterator[tuple[Passage, Draft | OpenDraft, int]]:
     closed, open_ = kind in (None, "choice"), kind in (None, "text")
     if llm is not None and closed:
+        misses = 0
         for passage in passages:
+            if misses == _PATIENCE:
+                break
+            before = len(made.questions)
             draft = _ask(passage, llm)
             if draft is not None:
                 yield passage, draft, 3
+            # By now the draft has been checked.
+            misses = 0 if len(made.questions) > before else misses + 1
     if not own:
         return
     drafts: list[tuple[Passage, Draft | OpenDraft, int]] = []
