@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Set
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +16,6 @@ from corpus.exercises import load_items
 from corpus.lessons import load_lessons
 from corpus.papers import load_papers
 from finetune.data.rows import Pair, Row
-from tutor.models.llm import Message
 
 # Two topics or so of each stage: the share of answers that hold is measured on these alone.
 HELD_OUT_TOPICS = frozenset(
@@ -134,8 +133,7 @@ def deduplicate(rows: Iterable[AnyRow]) -> tuple[list[AnyRow], int]:
     seen: set[tuple[str, ...]] = set()
     kept, dropped = [], 0
     for row in rows:
-        texts = [*_contents(row.prompt), *_replies(row)]
-        key = tuple(map(_folded, texts))
+        key = _key(row)
         if key in seen:
             dropped += 1
         else:
@@ -144,12 +142,10 @@ def deduplicate(rows: Iterable[AnyRow]) -> tuple[list[AnyRow], int]:
     return kept, dropped
 
 
-def _contents(messages: Sequence[Message]) -> list[str]:
-    return [message.content for message in messages]
-
-
-def _replies(row: Row | Pair) -> tuple[str, ...]:
-    return (row.target,) if isinstance(row, Row) else (row.chosen, row.rejected)
+def _key(row: Row | Pair) -> tuple[str, ...]:
+    """Prompt and replies, folded."""
+    replies = (row.target,) if isinstance(row, Row) else (row.chosen, row.rejected)
+    return tuple(_folded(text) for text in (*(m.content for m in row.prompt), *replies))
 
 
 def _folded(text: str) -> str:
