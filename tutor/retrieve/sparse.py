@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ class WordIndex:
         import bm25s
         import numpy as np
 
+        logging.getLogger("bm25s").setLevel(logging.WARNING)  # its import turns debugging on
         # Numbers instead of strings: 200,000 chunks fit into 200 MB.
         vocabulary: dict[str, int] = {}
         documents = [
