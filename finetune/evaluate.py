@@ -1,6 +1,6 @@
 """Measure a model at the tutor's work on held-out topics: base beside tuned, with intervals.
 
-    python -m finetune.evaluate MODEL [--adapter FOLDER …] [--questions N] [--out DIR]
+    python -m finetune.evaluate MODEL [--adapter [NAME=]FOLDER …] [--questions N] [--out DIR]
 
 Each question of eval's test split on a held-out topic, and bank items of those topics, goes the
 whole serving way; only the sampling is done by transformers here. Greedy, so that a figure can be
@@ -72,7 +72,9 @@ def main() -> int:
         finally:
             tutor.close()
         models = {"base": Sampler(Path(options.model))}
-        models |= {name: Sampler(Path(options.model), Path(name)) for name in options.adapter}
+        for given in options.adapter:
+            name, _, folder = given.rpartition("=")
+            models[name or Path(folder).name] = Sampler(Path(options.model), Path(folder))
         results = measure(models, cases, embedder, options.batch, options.out)
     except TutorError as error:
         print(f"Error: {error}", file=sys.stderr)
@@ -198,7 +200,8 @@ def table(results: dict[str, dict[str, Any]]) -> str:
         for name in names:
             value = results[name][key]
             if isinstance(value, dict):
-                cells.append(f"{value['mean']:.3g} ({value['low']:.3g}–{value['high']:.3g})")
+                bounds = f"{value['low']:.3g}–{value['high']:.3g}, n={value['n']}"
+                cells.append(f"{value['mean']:.3g} ({bounds})")
             else:
                 cells.append(f"{value:.4g}")
         lines.append(f"| {key} | " + " | ".join(cells) + " |")

@@ -315,3 +315,23 @@ def test_pins_are_complete() -> None:
             assert len(file.sha256) == 64 and int(file.sha256, 16) and file.size > 0
     qwen = catalog.MODELS[catalog.LARGE]
     assert sum(file.size for file in qwen.files) == 1_117_320_768
+
+
+def test_adapters_of_the_catalog_are_there_and_match_their_pins() -> None:
+    tuned = [spec for spec in catalog.MODELS.values() if spec.adapter]
+    assert tuned
+    for spec in tuned:
+        assert resolve._adapter(spec) == catalog.ADAPTERS / spec.adapter
+
+
+def test_changed_or_missing_adapter_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = next(spec for spec in catalog.MODELS.values() if spec.adapter)
+    monkeypatch.setattr(resolve, "ADAPTERS", tmp_path)
+    with pytest.raises(ModelError, match="missing"):
+        resolve._adapter(spec)
+    (tmp_path / spec.adapter).mkdir()
+    (tmp_path / spec.adapter / "adapter_model.safetensors").write_bytes(b"other")
+    with pytest.raises(ChecksumError, match="differs"):
+        resolve._adapter(spec)

@@ -10,13 +10,14 @@ import importlib.metadata
 import importlib.util
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
 from tutor.settings import Settings
 
+ADAPTERS = Path(__file__).parents[2] / "finetune" / "adapters"
 Format = Literal["w8a8", "bf16", "embedding", "as-is"]
 
 # One of these is needed for INT8 arithmetic that beats 16 bit; without them INT8 on a 1.5B model
@@ -56,6 +57,8 @@ class ModelSpec:
         sha256: Of the joined GGUF file, or of the weights.
         hub: Hub repository that holds the same bytes, or empty.
         memory_gb: What serving takes.
+        adapter: Folder below ADAPTERS with a LoRA adapter to merge in, or empty.
+        adapter_sha256: Of the adapter's weights.
     """
 
     name: str
@@ -67,6 +70,8 @@ class ModelSpec:
     licence: str
     memory_gb: float
     description: str
+    adapter: str = ""
+    adapter_sha256: str = ""
 
 
 def _minilm_file(name: str, sha256: str, size: int) -> PinnedFile:
@@ -200,7 +205,16 @@ _SPECS = (
     ),
 )
 
-MODELS: Mapping[str, ModelSpec] = MappingProxyType({spec.name: spec for spec in _SPECS})
+# The small model with the adapter that finetune/ trained and measured.
+_TUNED = replace(
+    next(spec for spec in _SPECS if spec.name == "smollm2-135m-instruct"),
+    name="smollm2-135m-tutor",
+    description="The small model, fine-tuned to answer from numbered facts.",
+    adapter="smollm2-135m-tutor",
+    adapter_sha256="17ba39fe2ec77d65886cba1f36782539193fff658815b9838675a4fc98800950",
+)
+
+MODELS: Mapping[str, ModelSpec] = MappingProxyType({spec.name: spec for spec in (*_SPECS, _TUNED)})
 LARGE = "qwen2.5-coder-1.5b-instruct"
 SMALL = "smollm2-135m-instruct"
 EMBEDDING = "all-minilm-l6-v2"

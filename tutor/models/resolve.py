@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tutor.errors import ChecksumError, ModelError, NotFoundError
-from tutor.models.catalog import MODELS, Format, ModelSpec, serving_format
+from tutor.models.catalog import ADAPTERS, MODELS, Format, ModelSpec, serving_format
 from tutor.models.fetch import HUB_PATTERNS, Progress, fetch_hub, fetch_pinned, hash_file, run_child
 from tutor.settings import Settings
 
@@ -242,11 +242,27 @@ def _convert(spec: ModelSpec, gguf: Path, target: Path, format: str, report: Pro
 
     command = [sys.executable, "-m", "tutor.models.convert", "--gguf", str(gguf)]
     command += ["--target", str(target), "--format", format]
+    if spec.adapter:
+        command += ["--adapter", str(_adapter(spec))]
     status, lines = run_child(command, read_line)
     if status:
         reason = problem or (lines[-1] if lines else f"status {status}")
         cure = f"It takes {2 * spec.memory_gb:.0f} GB of memory and 8 GB of disk: see to both."
         raise ModelError(f"{spec.name} can't be converted: {reason}.", cure)
+
+
+def _adapter(spec: ModelSpec) -> Path:
+    """The folder of a model's adapter, its weights checked against their pin."""
+    folder = ADAPTERS / spec.adapter
+    weights = folder / "adapter_model.safetensors"
+    if not weights.is_file():
+        raise ModelError(
+            f"The adapter of {spec.name} is missing: {weights}.",
+            "It comes with Tutor's sources, in finetune/adapters.",
+        )
+    if hash_file(weights) != spec.adapter_sha256:
+        raise ChecksumError(f"{weights} differs from its pinned SHA-256.", "Get the file again.")
+    return folder
 
 
 def _write_manifest(folder: Path, name: str, source: str, format: str) -> None:
