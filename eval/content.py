@@ -71,7 +71,9 @@ def run(context: Context) -> TaskResult:
                 "sample answers in the right order",
                 _ordered(context, answered),
                 "",
-                note=f"full > partial > wrong and off-topic, {len(answered)} text items",
+                must=1.0,
+                note=f"full > partial > wrong and off-topic, {len(answered)} text items; each"
+                " sample is its own anchor: task grading has the figure without",
             ),
         ),
         details=details,

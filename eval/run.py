@@ -1,7 +1,7 @@
 """Measure Tutor and write one report: `python -m eval.run [TASK…] [--quick] [--out DIR]`.
 
-Tasks: content, exercises, mastery, sandbox, retrieval, routing, answers, summaries, ingestion,
-scale, speed. The report names commit, model and data hashes; every figure that can have a baseline
+Tasks: content, exercises, grading, mastery, sandbox, retrieval, routing, answers, summaries,
+ingestion, scale, speed. The report names commit, model and data hashes; every figure that can have a baseline
 has it beside it, measured in the same run. Real papers and data are read from the folder that
 TUTOR_SHARED names; without it the report says what was left out.
 """
@@ -23,6 +23,7 @@ from tutor.settings import load_settings
 TASKS = (
     "content",
     "exercises",
+    "grading",
     "mastery",
     "sandbox",
     "retrieval",
@@ -63,12 +64,12 @@ def main() -> int:
             print(f"[eval] {name} …", file=sys.stderr, flush=True)
             task = importlib.import_module(f"eval.{name}")
             results.append(task.run(context))
+        written = write_report(results, context, options.out)
     except TutorError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     finally:
         tutor.close()
-    written = write_report(results, context, options.out)
     print(written.read_text("utf-8"))
     return 0 if all(result.holds for result in results) else 1
 

@@ -257,8 +257,9 @@ class Agent:
             topic = self._tutor.next_step(state["learner"]).topic
             stage = None if topic else 1
         questions = self._tutor.quiz(
-            int(slots.get("n", 5)), stage=stage, topic=topic, paper=paper, kind=slots.get("kind")
-        )
+            int(slots.get("n", 5)), stage=stage, topic=topic, paper=paper, kind=slots.get("kind"),
+            learner=state["learner"],
+        )  # fmt: skip
         session = QuizSession(questions)
         return {"reply": replies.question_turn(session), "quiz": session.to_state(), "hints": 0}
 

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tutor.errors import InputError, ServerError
+from tutor.exercises.alignment import describe
+from tutor.exercises.anchors import anchored
 from tutor.exercises.closed import grade_choice, grade_number, letter, option_of
 from tutor.exercises.numeric import parse_quantity
 from tutor.exercises.question import Grade, Kind, Question, Verdict
 from tutor.exercises.rubric import Comparison, compare
+from tutor.exercises.scoring import score_of
 from tutor.exercises.screening import MAX_WORDS, Screened, screen
 
 if TYPE_CHECKING:
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CORRECT, PARTIAL, WRONG = 0.7, 0.25, 0.12  # scores at which a text answer's verdict changes
+CORRECT, PARTIAL = 0.75, 0.25  # scores at which a text answer's verdict changes
+UNSURE = 0.4  # confidence below which the verdict is "unsure"; `eval.run grading` shows the trade
 _LISTING_CAP = 0.5  # keywords without sentences show words, not understanding
 
 
@@ -158,7 +162,9 @@ def _grade_text(
     rubric = list(question.rubric)
     comparison = compare(screened.text, question.prompt, reference, rubric, embedder)
     credits = [point.credit for point in comparison.points]
-    score, confidence = comparison.score, _confidence(comparison.score)
+    found = describe(screened.text, question.prompt, reference, rubric, embedder)
+    score, confidence = score_of(found)
+    score = anchored(question.id, screened.text, min(score, comparison.ceiling))
     parts = ["screening", "words", *(["meaning"] if embedder else [])]
     if llm is not None:
         judged = _judged(question, screened, comparison, llm)
@@ -209,16 +215,8 @@ def _judged(
         return None
 
 
-def _confidence(score: float) -> float:
-    """How sure the word-based grader is: it knows off-topic well, and good from wrong badly."""
-    if score < WRONG / 2:
-        return 0.9
-    nearest = min(abs(score - border) for border in (WRONG, PARTIAL, CORRECT))
-    return min(0.7, 0.4 + 1.5 * nearest)
-
-
 def _verdict(score: float, confidence: float) -> Verdict:
-    if confidence < 0.35 or WRONG <= score < PARTIAL:
+    if confidence < UNSURE:
         return "unsure"
     if score >= CORRECT:
         return "correct"

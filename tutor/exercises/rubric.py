@@ -18,12 +18,11 @@ _UNRELATED, _SAME = 0.25, 0.75
 _ASKED_WEIGHT = 0.35  # of a rubric word that the question itself contains
 # Set on the sample answers of the item bank: few people use all of a reference's words.
 _ENOUGH = 0.6  # share of a point's words at which the point counts as made
-_FULL_RECALL = 0.4  # share of the reference's words that a full answer holds
 _SHORT, _LONG = 30, 3  # words a reference has at least; how many times its length is still fine
 _CONTRADICTED = 0.4  # what is left of a point that the answer seems to turn round
-_CHANCE, _GOOD = 0.1, 0.7  # raw values of off-topic and of good answers
+_TURNED = 0.6  # what an answer loses at most if all its points are turned round
 
-_STOP = frozenset(
+STOP_WORDS = frozenset(
     "a an the and or but if then than so because while of to in on at by for from with as is are"
     " was were be been"
     " being has have had do does did can could will would may might must should it its they them"
@@ -108,22 +107,18 @@ class Comparison:
 
     Attributes:
         points: One entry a rubric point.
-        recall: Share of the reference's words that the answer holds.
         focus: 1, and less the more an answer outgrows its reference: enough words hold any word.
     """
 
     points: tuple[Point, ...]
-    recall: float
     focus: float
 
     @property
-    def score(self) -> float:
-        """What the answer is worth, 0 to 1: its points, and how much of the reference it holds."""
-        coverage = sum(point.credit for point in self.points) / len(self.points)
-        raw = self.focus * (coverage + min(1.0, self.recall / _FULL_RECALL)) / 2
-        # Shared words must not carry an answer that says the opposite.
+    def ceiling(self) -> float:
+        """What the answer is worth at most: shared words must not carry one that says the
+        opposite, nor one that buries them."""
         turned = sum(point.contradicted for point in self.points) / len(self.points)
-        return min(1 - 0.6 * turned, max(0.0, (raw - _CHANCE) / (_GOOD - _CHANCE)))
+        return self.focus * (1 - _TURNED * turned)
 
 
 def compare(
@@ -152,7 +147,7 @@ def compare(
         meaning = [[_scaled(float(value)) for value in row] for row in similarity]
     found = []
     for number, point in enumerate(points):
-        shares = [_share(stems(point), words, asked) for words in answered]
+        shares = [share_of(stems(point), words, asked) for words in answered]
         near = meaning[number] if meaning else shares
         best = max(range(len(windows)), key=lambda i: shares[i] + near[i])
         # Polarity is judged where the point is said: in the single sentence nearest to it.
@@ -165,10 +160,9 @@ def compare(
                 shares[sentence] >= 0.4 and contradicts(parts[sentence], point),
             )
         )
-    everything = set(stems(answer))
     expected = max(_SHORT, len(" ".join([reference, *points]).split()))
     focus = min(1.0, _LONG * expected / max(1, len(answer.split())))
-    return Comparison(tuple(found), _share(stems(reference), everything, asked), focus)
+    return Comparison(tuple(found), focus)
 
 
 def reference_points(reference: str) -> list[str]:
@@ -180,7 +174,7 @@ def reference_points(reference: str) -> list[str]:
 def contradicts(sentence: str, point: str) -> bool:
     """Whether a sentence negates a point, turns it round, or gives other numbers."""
     said, meant = _tokens(sentence), _tokens(point)
-    if (_negated(said) % 2) != (_negated(meant) % 2):
+    if negations(sentence) % 2 != negations(point) % 2:
         return True
     for one, other in _OPPOSITES:
         for here, there in ((one, other), (other, one)):
@@ -198,7 +192,7 @@ def contradicts(sentence: str, point: str) -> bool:
 
 def stems(text: str) -> list[str]:
     """The stems of a text's content words, with its numbers."""
-    words = [word for word in _tokens(text) if word not in _STOP and word not in _NEGATIONS]
+    words = [word for word in _tokens(text) if word not in STOP_WORDS and word not in _NEGATIONS]
     return [stem for stem in _stemmer().stemWords(words) if stem]
 
 
@@ -208,16 +202,17 @@ def _tokens(text: str) -> list[str]:
     return re.findall(r"\d+(?:\.\d+)?|[^\W\d_]+(?:'(?!s\b)[^\W\d_]+)?|\|", text)
 
 
-def _negated(words: Sequence[str]) -> int:
-    return sum(word in _NEGATIONS for word in words)
+def negations(text: str) -> int:
+    """How many words of a text negate."""
+    return sum(word in _NEGATIONS for word in _tokens(text))
 
 
 def _scaled(cosine: float) -> float:
     return min(1.0, max(0.0, (cosine - _UNRELATED) / (_SAME - _UNRELATED)))
 
 
-def _share(wanted: Sequence[str], given: set[str], asked: set[str]) -> float:
-    """Weighted share of the wanted stems among the given ones."""
+def share_of(wanted: Sequence[str], given: set[str], asked: set[str]) -> float:
+    """Share of the wanted stems among the given ones; a stem of the question counts less."""
     weights = {stem: _ASKED_WEIGHT if stem in asked else 1.0 for stem in wanted}
     total = sum(weights.values())
     return sum(w * _found(stem, given) for stem, w in weights.items()) / total if total else 0.0
