@@ -255,11 +255,8 @@ class _Known:
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return self._embedder.embed(texts)
 
-    def embed_query(self, text: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return self._embedder.embed_query(text)
-
     def embed_tokens(
-        self, texts: Sequence[str], without: frozenset[str] = frozenset()
+        self, texts: Sequence[str], without: frozenset[str] | None = None
     ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
         import numpy as np
 

@@ -1,7 +1,7 @@
 """Graded examples: an answer that says what a scored sample of the bank says is worth as much.
 
-Words and vectors tell a wrong answer in the right words badly from a partial one. The bank's authors
-wrote the typical wrong answer to each text item down, so what comes near to it can be known.
+Words and vectors tell a wrong answer in the right words badly from a partial one. The bank's
+authors wrote the typical wrong answer to each text item down, so what comes near to it is known.
 """
 
 from __future__ import annotations
