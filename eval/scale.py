@@ -77,9 +77,9 @@ def run(context: Context) -> TaskResult:
             Metric(
                 f"time of a search among {size:,} chunks", times[int(0.95 * len(times))], " ms",
                 words[int(0.95 * len(words))], "BM25 alone",
-                note=f"p95, wanted {LIMITS_MS[size]}; median {median(times):.0f} ms, {cpu:.0f} ms of"
-                f" CPU; filling Chroma and tokens {filled - started:.0f} s, retriever {built - filled:.1f} s;"
-                f" memory {memory:.0f} MB, disk {disk:.0f} MB",
+                note=f"p95, wanted {LIMITS_MS[size]}; median {median(times):.0f} ms, {cpu:.0f} ms"
+                f" of CPU; filling Chroma and tokens {filled - started:.0f} s, retriever"
+                f" {built - filled:.1f} s; memory {memory:.0f} MB, disk {disk:.0f} MB",
             )
         )  # fmt: skip
     return TaskResult("scale", tuple(metrics), "; ".join(skipped))
