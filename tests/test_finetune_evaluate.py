@@ -1,0 +1,85 @@
+"""What a draft is worth on a held-out topic, and the intervals around it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from finetune.data.grounded import Evidence
+from finetune.data.questions import Asked
+from finetune.data.split import EVAL_DATA, HELD_OUT_TOPICS
+from finetune.evaluate import Case, held_out_questions, interval, measure, score, table
+from tutor.retrieve import Passage, Retrieval
+
+PASSAGE = Passage(
+    "lesson:rlhf#1", "lesson", "lesson:rlhf", "RLHF", "In short", None,
+    "A reward model is trained on human comparisons of several answers to a prompt. "
+    "The KL penalty keeps the policy close to the starting model during training.", 1.0,
+)  # fmt: skip
+GOOD = (
+    "A reward model is trained on human comparisons of several answers to a prompt [1]. "
+    "The KL penalty keeps the policy close to the starting model during training [1]."
+)
+
+
+@pytest.fixture
+def case() -> Case:
+    asked = Asked("What is the reward model in RLHF trained on?", "rlhf", "eval:q", "eval")
+    found = Retrieval((PASSAGE,), 0.9, 1.0, {"total": 0.0})
+    return Case(Evidence(asked, found, ()), ())
+
+
+def test_draft_that_restates_its_fact_holds(case: Case) -> None:
+    figures = score(case, GOOD, None)
+    assert figures["held"] == figures["supported"] == figures["precision"] == 1.0
+    assert figures["recall"] == 1.0 and figures["refused"] == 0.0
+
+
+def test_draft_off_the_facts_does_not_hold(case: Case) -> None:
+    figures = score(case, "The Eiffel Tower stands in Paris beside the river Seine [1].", None)
+    assert figures["held"] == figures["supported"] == figures["precision"] == 0.0
+
+
+def test_wrong_marker_costs_precision_and_not_support(case: Case) -> None:
+    figures = score(case, GOOD.replace("[1]", "[4]", 1), None)
+    assert figures["supported"] == 1.0 and figures["precision"] == 0.5
+
+
+@pytest.mark.parametrize("draft", ["", "The sources do not say."])
+def test_draft_without_markers_has_no_precision(case: Case, draft: str) -> None:
+    assert score(case, draft, None)["precision"] is None
+
+
+def test_interval_holds_the_mean_and_repeats() -> None:
+    figures = interval([0.0, 1.0, 1.0, 1.0])
+    assert figures["low"] < figures["mean"] == 0.75 < figures["high"]
+    assert figures == interval([0.0, 1.0, 1.0, 1.0]) and interval([])["n"] == 0
+
+
+def test_questions_are_of_held_out_topics_and_the_test_split_alone() -> None:
+    rows = [json.loads(x) for x in (EVAL_DATA / "questions.jsonl").read_text().splitlines()]
+    test = {f"eval:{row['id']}" for row in rows if row["split"] == "test"}
+    asked = held_out_questions(60)
+    assert len(asked) == 60
+    assert {question.topic for question in asked} <= HELD_OUT_TOPICS
+    assert {q.source for q in asked if q.kind == "eval"} <= test
+
+
+def test_each_batch_is_written_as_it_comes(case: Case, tmp_path: Path) -> None:
+    class Scripted:
+        def __init__(self, reply: str) -> None:
+            self.reply = reply
+
+        def replies(self, prompts: list[object], max_tokens: int) -> list[str]:
+            return [self.reply] * len(prompts)
+
+        def perplexity(self, text: str) -> float:
+            return 20.0
+
+    models = {"base": Scripted("Nothing of the kind is known here."), "tuned": Scripted(GOOD)}
+    results = measure(models, [case] * 3, None, 2, tmp_path)  # type: ignore[arg-type]
+    assert results["tuned"]["held"]["mean"] == 1.0 and results["base"]["held"]["mean"] == 0.0
+    assert len((tmp_path / "drafts.jsonl").read_text().splitlines()) == 6
+    assert "| held | 0 (0–0, n=3) | 1 (1–1, n=3) |" in table(results)
