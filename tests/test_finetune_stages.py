@@ -52,7 +52,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    prompts = [(Message("system", "a b"), Message("user", f"Question a b c {x} ?")) for x in "abcdefg"]
+    system = Message("system", "a b")
+    prompts = [(system, Message("user", f"Question a b c {x} ?")) for x in "abcdefg"]
     rows = [Row("grounded", "t", "lesson:t", prompt, "yes [1] .") for prompt in prompts]
     pairs = [Pair("grounded", "f", "t", "s", prompt, "yes .", "no no") for prompt in prompts]
     write_rows([*rows, *rows], folder / "sft.jsonl")
@@ -169,4 +170,5 @@ def test_loss_that_is_no_number_stops_the_run(base: Path, data: Path, tmp_path: 
     from finetune.sft import train
 
     with pytest.raises(ModelError, match="not a number"):
-        train(config(base, data, tmp_path, stage="sft", learning_rate=0.99, lora={"alpha": 10**30}, steps=4))
+        settings = {"learning_rate": 0.99, "lora": {"alpha": 10**30}, "steps": 4}
+        train(config(base, data, tmp_path, stage="sft", **settings))
