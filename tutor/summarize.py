@@ -29,6 +29,7 @@ from tutor.ingest.salience import (
     Sentence,
     content_words,
     quotable_sentences,
+    without_lead_in,
 )
 from tutor.ingest.sentences import split_sentences
 from tutor.ingest.terms import Term, find_terms, match_topics
@@ -206,7 +207,7 @@ def _tldr(writer: _Writer, ranking: Ranking, document: Document) -> str:
     best = ranking.gist()
     if best is None:
         return document.title
-    plain = without_citations(best.text)
+    plain = without_lead_in(without_citations(best.text))
     return writer.restate(TLDR_USER, [plain]).get(0, plain)
 
 
@@ -236,7 +237,7 @@ def summarize(
 
     step("Choosing sentences", 0.0)
     sentences = quotable_sentences(document)
-    ranking = Ranking(sentences, f"{document.title} {document.abstract}")
+    ranking = Ranking(sentences, f"{document.title} {document.abstract}", document.title)
     chosen: dict[Field, list[Sentence]] = {}
     for field in _ORDER:
         taken = [sentence for others in chosen.values() for sentence in others]

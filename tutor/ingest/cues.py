@@ -140,3 +140,8 @@ TURN = re.compile(
     r"our (?:work|goal|approach|method|model|main|results?|contributions?))\b",
     re.IGNORECASE,
 )
+PROPOSES = re.compile(
+    r"\bwe (?:\w+ )?(?:propose|present|introduce|develop|design|describe)|"
+    r"\bthis (?:paper|work) (?:\w+ )?(?:propos|present|introduc)",
+    re.IGNORECASE,
+)

@@ -1,0 +1,130 @@
+"""The gist of a paper without a model, beside people's TL;DRs (SciTLDR, Cachola et al., 2020).
+
+The tutor picks one sentence of the abstract, as `Ranking.gist` does for a summary. Baselines: the
+first sentence, the first three, the first by TextRank (Mihalcea and Tarau, 2004). The oracle, the
+sentence of the abstract with the highest ROUGE-L, is what any choice of one sentence can reach.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from eval.report import Context, Metric, TaskResult
+from tutor.ingest.document import Document, Section
+from tutor.ingest.quotes import without_citations
+from tutor.ingest.salience import Ranking, content_words, quotable_sentences, without_lead_in
+
+QUICK = 150  # papers
+DAMPING = 0.85
+Row = dict[str, Any]
+
+
+def run(context: Context) -> TaskResult:
+    """ROUGE-L and embedding similarity on the test split."""
+    path = None if context.shared is None else folder(context.shared) / "test.jsonl"
+    if path is None or not path.exists():
+        return TaskResult("tldr", (), skipped="TUTOR_SHARED names no folder with SciTLDR")
+    rows = read_rows(path)[: QUICK if context.quick else None]
+    ways: dict[str, Callable[[Row], str]] = {
+        "tutor": gist,
+        "lead-1": lambda row: row["source"][0],
+        "lead-3": lambda row: " ".join(row["source"][:3]),
+        "TextRank": textrank,
+        "oracle": oracle,
+    }
+    texts = {name: [way(row) for row in rows] for name, way in ways.items()}
+    rouge = {
+        name: [best_rouge(text, row["target"]) for text, row in zip(found, rows, strict=True)]
+        for name, found in texts.items()
+    }
+    metrics = [_metric("ROUGE-L F1", {name: fmean(values) for name, values in rouge.items()})]
+    if embedder := context.tutor.embedder_if_loaded:
+        targets = [embedder.embed(row["target"]) for row in rows]
+        cosine = {}
+        for name, found in texts.items():
+            vectors = embedder.embed(found)
+            near = [float((t @ v).max()) for t, v in zip(targets, vectors, strict=True)]
+            cosine[name] = fmean(near)
+        metrics.append(_metric("embedding similarity", cosine))
+    metrics.append(Metric("papers", float(len(rows)), note="SciTLDR-A, test"))
+    return TaskResult("tldr", tuple(metrics))
+
+
+def _metric(name: str, values: dict[str, float]) -> Metric:
+    baselines = {way: value for way, value in values.items() if way not in ("tutor", "oracle")}
+    best = max(baselines, key=lambda way: baselines[way])
+    note = ", ".join(f"{way} {value:.3f}" for way, value in values.items() if way != "tutor")
+    return Metric(name, values["tutor"], "", baselines[best], best, note=note)
+
+
+def folder(shared: Path) -> Path:
+    """Where SciTLDR with abstracts as input lies."""
+    return shared / "data" / "scitldr" / "SciTLDR-A"
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Papers with the sentences of the abstract (`source`) and TL;DRs by people (`target`)."""
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    return [row for row in rows if row["source"] and row["target"]]
+
+
+def gist(row: Row) -> str:
+    """The sentence that the tutor's summary would show as TL;DR."""
+    sentences = [" ".join(sentence.split()) for sentence in row["source"]]
+    text = "\n\n".join(sentences)
+    document = Document(
+        doc_id=f"file:{row['paper_id']}", kind="paper", title=row.get("title") or "", authors=(),
+        year=None, arxiv_id=None, abstract=text,
+        sections=(Section("Abstract", 1, None, text),),
+    )  # fmt: skip
+    ranking = Ranking(quotable_sentences(document), f"{document.title} {text}", document.title)
+    best = ranking.gist()
+    # Abstracts without a sentence fit to be quoted: the summary shows the title, here the lead.
+    return without_lead_in(without_citations(best.text)) if best else sentences[0]
+
+
+def textrank(row: Row) -> str:
+    """The sentence with the highest PageRank in the graph of shared words."""
+    bags = [set(content_words(sentence)) for sentence in row["source"]]
+    weights = [
+        [len(a & b) / (math.log(len(a)) + math.log(len(b))) if a is not b and
+         len(a) > 1 and len(b) > 1 else 0.0 for b in bags]
+        for a in bags
+    ]  # fmt: skip
+    totals = [sum(line) for line in weights]
+    ranks = [1.0] * len(bags)
+    for _ in range(30):
+        ranks = [
+            1 - DAMPING + DAMPING * sum(
+                line[i] / total * rank
+                for line, total, rank in zip(weights, totals, ranks, strict=True) if total
+            )
+            for i in range(len(bags))
+        ]  # fmt: skip
+    return str(row["source"][max(range(len(bags)), key=lambda i: ranks[i])])
+
+
+def oracle(row: Row) -> str:
+    """The sentence that comes nearest to the people's."""
+    return max(map(str, row["source"]), key=lambda sentence: best_rouge(sentence, row["target"]))
+
+
+def best_rouge(text: str, references: Sequence[str]) -> float:
+    """The highest ROUGE-L against any reference, as SciTLDR scores."""
+    return max(rouge_l(text, reference) for reference in references)
+
+
+def rouge_l(text: str, reference: str) -> float:
+    """F1 of the longest common subsequence of words (Lin, 2004, section 3), without stemming."""
+    from rapidfuzz.distance import LCSseq
+
+    said, wanted = (re.findall(r"[a-z0-9]+", part.lower()) for part in (text, reference))
+    if not said or not wanted:
+        return 0.0
+    return 2 * LCSseq.similarity(said, wanted) / (len(said) + len(wanted))
