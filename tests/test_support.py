@@ -11,7 +11,18 @@ from hypothesis import settings as runs
 from hypothesis import strategies as st
 from tiny_corpus import a_passage
 
-from tutor.support import SupportChecker, claims, negated, numbers, windows
+from tutor.support import (
+    SupportChecker,
+    claims,
+    figures,
+    names,
+    negated,
+    numbers,
+    overstates,
+    replacements,
+    turns_round,
+    windows,
+)
 
 TEXT = (
     "The scores are divided by the square root of the key size, which is 64 in the base model. "
@@ -142,3 +153,82 @@ def test_windows_are_sentences_and_neighbours() -> None:
     assert windows("One is here. Two is here.") == [
         "One is here.", "Two is here.", "One is here. Two is here.",
     ]  # fmt: skip
+
+
+def test_number_of_another_sentence_of_the_passage_is_not_supported() -> None:
+    assert not supported("The big model reaches 64 BLEU points.")
+
+
+def test_counts_in_words_are_numbers() -> None:
+    assert figures("two heads and 8 layers") == {"2", "8"}
+    text = "Each layer of the encoder has two sublayers with residual connections."
+    assert supported("Each layer of the encoder has 2 sublayers with residual connections.", text)
+    assert not supported("Each layer of the encoder has three sublayers with residuals.", text)
+
+
+def test_denial_does_not_hide_behind_a_neighbour_that_denies() -> None:
+    text = "The decoder attends to all positions of the encoder output. It does not see the future."
+    assert supported("The decoder attends to all positions of the encoder output.", text)
+    assert not supported("The decoder does not attend to all positions of the encoder.", text)
+
+
+def test_name_that_the_passage_lacks_is_not_supported() -> None:
+    assert names("GANs, BERT and XLNet") == {"gan", "bert", "xlnet"}
+    text = "The BERT model is trained on books and on the English Wikipedia."
+    assert supported("The BERT model is trained on books and Wikipedia.", text)
+    assert not supported("The ELMo model is trained on books and the English Wikipedia.", text)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "evidence", "wanted"),
+    [
+        ("It always helps.", "It often helps.", True),
+        ("It helps all models.", "It helps every model.", False),
+        ("It reaches the best results.", "It reaches good results.", True),
+        ("It often helps.", "It always helps.", False),
+    ],
+)
+def test_strength_beyond_the_evidence_is_noticed(
+    sentence: str, evidence: str, wanted: bool
+) -> None:
+    assert overstates(sentence, evidence) is wanted
+
+
+def test_overstatement_is_not_supported() -> None:
+    text = "Dropout often improves the accuracy of large networks on held-out images."
+    assert supported("Dropout often improves accuracy of large networks on images.", text)
+    assert not supported("Dropout always improves accuracy of large networks on images.", text)
+
+
+def test_opposites_turn_a_claim_round_even_where_both_words_occur() -> None:
+    assert turns_round(["small", "model"], ["larg", "model"])
+    assert turns_round(["larg", "larg"], ["larg", "small"])
+    assert not turns_round(["larg", "small"], ["small", "larg"])
+
+
+def test_replacements_pair_the_words_between_equal_ones() -> None:
+    said = "The encoder maps tokens to hidden vectors"
+    assert replacements(said, "The encoder maps images to hidden vectors") == [
+        ("images", "tokens")
+    ]  # fmt: skip
+    assert replacements(said, said) == []
+
+
+def test_term_in_the_place_of_another_is_not_supported() -> None:
+    text = "The encoder maps an input sequence to hidden vectors. A decoder writes the output."
+    assert not supported("The perplexity maps an input sequence to hidden vectors.", text)
+    assert not supported("The decoder maps an input sequence to hidden vectors.", text)
+
+
+def test_synonym_may_stand_for_a_word_but_a_stranger_may_not() -> None:
+    text = "The authors employ byte-pair merges to shorten rare words into known pieces."
+    sentence = "The authors apply byte-pair merges to shorten rare words into known pieces."
+    assert supported(sentence, text)
+    assert supported(sentence, text, embedder=Alike(True))
+    assert not supported(sentence, text, embedder=Alike(False))
+
+
+def test_two_sentences_that_both_add_words_support_one_that_joins_them() -> None:
+    assert supported(
+        "A softmax turns each row of scores into weights and the big model reaches 28.4 BLEU."
+    )
