@@ -232,3 +232,16 @@ def test_two_sentences_that_both_add_words_support_one_that_joins_them() -> None
     assert supported(
         "A softmax turns each row of scores into weights and the big model reaches 28.4 BLEU."
     )
+
+
+def test_every_window_stands_in_its_text() -> None:
+    """Windows become quotes: what was left out between two sentences must not vanish in one."""
+    text = (
+        "Logits come first.\n- **Misconception.** They sum to one. **Correction.** The softmax makes"
+        " them.\n- **Misconception.** It is linear. **Correction.** It is not. Its inputs are."
+    )
+    whole = " ".join(text.split())
+    found = windows(text)
+    assert all(window in whole for window in found)
+    assert "It is not. Its inputs are." in found
+    assert not any("They sum to one" in window or window.startswith("-") for window in found)

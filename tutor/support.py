@@ -68,7 +68,10 @@ _OPPOSITES = (
     "positive negative, gain loss, strong weak, deep shallow, rare frequent, add subtract, "
     "training test, input output, linear quadratic, upper lower, accept reject"
 )
-_MISCONCEPTION = re.compile(r"\*\*Misconception\.\*\*.*?(?=\*\*Correction\.\*\*|\Z)", re.DOTALL)
+_MISCONCEPTION = re.compile(
+    r"(?:[-*+]\s+)?\*\*Misconception\.\*\*.*?(?=\*\*Correction\.\*\*|\Z)", re.DOTALL
+)
+_LIST_MARKER = re.compile(r"^\s*(?:[-*+>]|\d+\.)\s+")
 
 
 @dataclass(frozen=True)
@@ -105,13 +108,17 @@ def negated(text: str) -> bool:
 
 def claims(text: str) -> str:
     """What a text asserts: a lesson names misconceptions, and those are no evidence."""
-    return _MISCONCEPTION.sub("", text).replace("**Correction.**", "")
+    return _MISCONCEPTION.sub("\n\n", text).replace("**Correction.**", "")
 
 
 def windows(text: str) -> list[str]:
-    """Each sentence that a text asserts, and each two neighbours."""
-    sentences = split_sentences(claims(text))
-    return sentences + [f"{a} {b}" for a, b in zip(sentences, sentences[1:], strict=False)]
+    """Each sentence that a text asserts, and each two neighbours; all of them stand in the text."""
+    whole = " ".join(text.split())
+    split = (_LIST_MARKER.sub("", s) for s in split_sentences(claims(text)))
+    sentences = [" ".join(sentence.split()) for sentence in split if len(sentence) > 1]
+    pairs = (f"{a} {b}" for a, b in zip(sentences, sentences[1:], strict=False))
+    # What was left out between two sentences makes them no neighbours.
+    return sentences + [pair for pair in pairs if pair in whole]
 
 
 def figures(text: str) -> set[str]:
