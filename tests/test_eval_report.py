@@ -22,7 +22,7 @@ RESULTS = [
             Metric("recall", 0.9134, baseline=0.5, baseline_name="BM25"),
             Metric("made-up ids", 0.0, must=0.0, note="of 20"),
             Metric("speed", 1234.0, " ms"),
-        Metric("longest option", 0.31, "", 0.25, "chance", at_most=0.3),
+            Metric("longest option", 0.31, "", 0.25, "chance", at_most=0.3),
             Metric("nothing", None),
         ),
         details=[{"q": "é"}],

@@ -237,8 +237,8 @@ def test_two_sentences_that_both_add_words_support_one_that_joins_them() -> None
 def test_every_window_stands_in_its_text() -> None:
     """Windows become quotes: what was left out between two sentences must not vanish in one."""
     text = (
-        "Logits come first.\n- **Misconception.** They sum to one. **Correction.** The softmax makes"
-        " them.\n- **Misconception.** It is linear. **Correction.** It is not. Its inputs are."
+        "Logits come first.\n- **Misconception.** They sum to one. **Correction.** The softmax "
+        "makes them.\n- **Misconception.** It is linear. **Correction.** It is not. Its inputs are."
     )
     whole = " ".join(text.split())
     found = windows(text)
