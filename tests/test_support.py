@@ -245,3 +245,14 @@ def test_every_window_stands_in_its_text() -> None:
     assert all(window in whole for window in found)
     assert "It is not. Its inputs are." in found
     assert not any("They sum to one" in window or window.startswith("-") for window in found)
+
+
+def test_denial_does_not_hide_behind_a_neighbour_after_a_list() -> None:
+    text = (
+        "- Dropout sets random activations to zero.\n- The decoder writes tokens in order.\n"
+        "- Adam keeps two moments for each weight.\n- Warm-up raises the rate step by step.\n"
+        "- A softmax turns scores into weights for all rows. It does not see their order."
+    )
+    assert len(windows(text)) == 7, "the case needs fewer pairs than gaps"
+    assert supported("A softmax turns scores into weights for all rows.", text)
+    assert not supported("A softmax does not turn scores into weights for all rows.", text)

@@ -113,12 +113,20 @@ def claims(text: str) -> str:
 
 def windows(text: str) -> list[str]:
     """Each sentence that a text asserts, and each two neighbours; all of them stand in the text."""
-    whole = " ".join(text.split())
+    sentences = _sentences(text)
+    return sentences + [f"{a} {b}" for a, b in _neighbours(sentences, text)]
+
+
+def _sentences(text: str) -> list[str]:
     split = (_LIST_MARKER.sub("", s) for s in split_sentences(claims(text)))
-    sentences = [" ".join(sentence.split()) for sentence in split if len(sentence) > 1]
-    pairs = (f"{a} {b}" for a, b in zip(sentences, sentences[1:], strict=False))
-    # What was left out between two sentences makes them no neighbours.
-    return sentences + [pair for pair in pairs if pair in whole]
+    return [" ".join(sentence.split()) for sentence in split if len(sentence) > 1]
+
+
+def _neighbours(sentences: Sequence[str], text: str) -> list[tuple[str, str]]:
+    """Sentences that follow each other; what was left out between two makes them no neighbours."""
+    whole = " ".join(text.split())
+    pairs = zip(sentences, sentences[1:], strict=False)
+    return [(one, two) for one, two in pairs if f"{one} {two}" in whole]
 
 
 def figures(text: str) -> set[str]:
@@ -276,8 +284,13 @@ class SupportChecker:
 
 def _windows_of(passage: int, text: str) -> list[_Window]:
     """The windows of a passage: its sentences, then its neighbours with their two parts."""
-    found = [_Window(passage, window, tuple(stems(window)), ()) for window in windows(text)]
-    count = (len(found) + 1) // 2
-    singles = [window.vocabulary for window in found[:count]]
-    pairs = zip(found[count:], singles, singles[1:], strict=False)
-    return found[:count] + [replace(pair, parts=(one, two)) for pair, one, two in pairs]
+    sentences = _sentences(text)
+    found = {s: _Window(passage, s, tuple(stems(s)), ()) for s in sentences}
+    pairs = [
+        _Window(
+            passage, f"{one} {two}", found[one].stems + found[two].stems,
+            (found[one].vocabulary, found[two].vocabulary),
+        )
+        for one, two in _neighbours(sentences, text)
+    ]  # fmt: skip
+    return [*found.values(), *pairs]
