@@ -31,6 +31,7 @@ from tutor.errors import ServerError
 from tutor.excerpt import SOURCES, best_sentences, shortened
 from tutor.ingest.sentences import split_sentences
 from tutor.retrieve import Passage, Retrieval, stems
+from tutor.retrieve.definitions import asks_for_taught_term
 from tutor.sanitize import gives_orders, plain_text, safe_markdown
 from tutor.support import SupportChecker
 
@@ -45,6 +46,7 @@ HELD = 0.5  # share of supported sentences below which the draft gives way to qu
 # Evidence (see `enough_evidence`). Chosen on the development questions of eval/, which are
 # disjoint from those that the report is made on.
 SIMILARITY_ALONE, SIMILARITY_WITH_WORDS, COVERAGE_WITH, COVERAGE_ALONE = 0.4, 0.3, 0.45, 0.6
+WHOLE = 0.99  # coverage of a bare term
 
 _ARXIV_ID = re.compile(r"\b(\d{2}(?:0[1-9]|1[0-2])\.\d{4,5})(?:v\d+)?\b")
 
@@ -107,6 +109,14 @@ def enough_evidence(retrieval: Retrieval) -> bool:
     )
 
 
+def _names_a_term(question: str, retrieval: Retrieval) -> bool:
+    """Whether a bare term of the field was asked for, and a passage has it.
+
+    The vector of "What is RAG?" is near to nothing, since the embedding model does not know it.
+    """
+    return retrieval.coverage >= WHOLE and asks_for_taught_term(question)
+
+
 def answer_question(
     question: str,
     retrieval: Retrieval,
@@ -144,7 +154,7 @@ def answer_question(
         )
         yield finish(_refusal(question, reason, ()))
         return
-    if not passages or not enough_evidence(retrieval):
+    if not passages or not (enough_evidence(retrieval) or _names_a_term(question, retrieval)):
         reason = "The library holds too little on this question to answer it."
         yield finish(_refusal(question, reason, passages[:3]))
         return

@@ -189,6 +189,8 @@ class Tutor:
         query = f"{context} {question}".strip()
         retriever = self.library.retriever()
         retrieval = retriever.with_opening(retriever.search(query, paper=paper))
+        if paper is None:
+            retrieval = retriever.with_definition(question, retrieval)
         yield from answer_question(
             question,
             retrieval,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tutor.ingest.sentences import split_sentences
 from tutor.retrieve import Passage, stems
+from tutor.retrieve.definitions import asked_term, defined_term
 from tutor.support import claims
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ EMBEDDED_RUNS = 16  # runs of sentences compared with the question by meaning
 # Where a lesson says what a thing is, and where it says how topics hang together.
 SECTION_WORTH = {"In short": 0.1, "The idea": 0.05, "Note": 0.05, "Why it matters": -0.05,
                  "Worked example": -0.1, "Connections": -0.3}  # fmt: skip
+DEFINES = 0.5  # of a sentence that says what the thing asked for is
 
 
 def best_sentences(
@@ -34,13 +36,15 @@ def best_sentences(
     if not runs:
         return [(i, shortened(p.text)) for i, p in enumerate(passages[:2])]
     wanted = set(stems(question))
+    term = asked_term(question)
 
     def by_words(run: _Run) -> float:
         found = wanted & set(stems(run.text))
         worth = SECTION_WORTH.get(passages[run.passage].section, 0.0)
         formula = 0.15 if run.text.startswith("$$") or run.text[0].islower() else 0.0
         shared = len(found) / (len(wanted) or 1)
-        return 0.3 * shared + 0.3 * passages[run.passage].score + worth - formula
+        says_what = DEFINES if term and defined_term(run.sentences[0]) == term else 0.0
+        return 0.3 * shared + 0.3 * passages[run.passage].score + worth - formula + says_what
 
     runs = sorted(runs, key=by_words, reverse=True)[:EMBEDDED_RUNS]
     value = {run: by_words(run) for run in runs}

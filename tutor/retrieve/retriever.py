@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tutor.ingest.document import Chunk
+from tutor.retrieve.definitions import asked_term, find_definitions
 from tutor.retrieve.fuse import fuse
 from tutor.retrieve.rerank import max_sim
 from tutor.retrieve.scope import Scope
@@ -196,6 +197,19 @@ class Retriever:
         others = [p for p in retrieval.passages if p.key not in (passage.key, best.key)]
         pair = [best] if best.key == passage.key else [best, passage]
         return replace(retrieval, passages=(*others[:place], *pair, *others[place:]))
+
+    def with_definition(self, question: str, retrieval: Retrieval) -> Retrieval:
+        """Put the passage that introduces a term first where the question asks what it is."""
+        place = self._definitions.get(asked_term(question))
+        if place is None or not retrieval.passages:
+            return retrieval
+        passage = self._passage(place, max(p.score for p in retrieval.passages))
+        others = [p for p in retrieval.passages if p.key != passage.key]
+        return replace(retrieval, passages=(passage, *others))
+
+    @cached_property
+    def _definitions(self) -> dict[tuple[str, ...], int]:
+        return find_definitions(self.chunks)
 
     def neighbours(self, passage: Passage) -> tuple[Passage | None, Passage | None]:
         """What stands before and behind a passage in its section, for a reader who wants more."""
