@@ -33,6 +33,7 @@ TOLD = chunk("lookup", "Queries meet keys. Attention is a soft lookup in a dicti
     ("question", "term"),
     [("What is attention?", ("attent",)), ("what's a token", ("token",)),
      ("Explain the KL divergence.", ("kl", "diverg")), ("What does RAG mean?", ("rag",)),
+     ("What is LoRA and why does it save memory?", ("lora",)),
      ("Why is attention scaled?", ()), ("What is the best way to learn about all of this?", ())],
 )  # fmt: skip
 def test_asked_term(question: str, term: tuple[str, ...]) -> None:

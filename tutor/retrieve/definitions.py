@@ -20,7 +20,8 @@ from tutor.retrieve.words import stems
 MOST_WORDS = 4
 _QUESTION = re.compile(
     r"^\W*(?:(?:so|and|please|but)\s+)?(?:what(?:['’]s|\s+is|\s+are|\s+does|\s+do)|define|explain"
-    r"|describe|tell\s+me\s+about)\s+(?:(?:an?|the)\s+)?(.{2,50}?)(?:\s+(?:mean|stand\s+for))?\W*$",
+    r"|describe|tell\s+me\s+about)\s+(?:(?:an?|the)\s+)?(.{2,50}?)(?:\s+(?:mean|stand\s+for))?"
+    r"(?:,?\s+and\s+(?:why|how|what|when|where)\b.*)?\W*$",
     re.IGNORECASE,
 )
 _DEFINITION = re.compile(
