@@ -184,6 +184,11 @@ def test_keyword_list_is_no_full_answer() -> None:
     assert result.verdict != "correct" and result.score <= 0.5
 
 
+def test_sorted_words_of_the_reference_are_no_full_answer() -> None:
+    words = " ".join(sorted(set(str(TEXT.key).split())))
+    assert grade(TEXT, words).score <= 0.5
+
+
 def test_repeating_words_is_no_full_answer() -> None:
     assert grade(TEXT, "the unreliable tail is cut off " * 12).score <= 0.5
 

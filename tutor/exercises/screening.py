@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 
 MAX_WORDS = 400
 
@@ -60,6 +61,10 @@ _FUNCTION_WORDS = frozenset(
     " these those which who what when where how why we you i he she not no all each every one"
     " more less most only also"
     " into over between through about there here both such same other".split()
+)
+_NEVER_AFTER_ARTICLES = frozenset(
+    "the a an and or but if of to in on at by for from with is are was were be has have had do does"
+    " its their it they".split()
 )
 _FOREIGN_WORDS = frozenset(
     "der die das und ist nicht ein eine mit für auf von zu den dem werden sich auch wird bei oder"
@@ -155,11 +160,23 @@ def _is_foreign(text: str) -> bool:
     return len(words) >= 6 and foreign > 2 * english and foreign >= 0.15 * len(words)
 
 
+def _is_scrambled(words: list[str]) -> bool:
+    """Whether the words stand in no order of a language: sorted, or articles before no noun."""
+    pairs = list(pairwise(words))
+    if sum(one <= other for one, other in pairs) >= 0.8 * len(pairs):
+        return True
+    after = [other for one, other in pairs if one in ("an", "the")]  # "A and B" are names
+    misplaced = sum(word in _NEVER_AFTER_ARTICLES for word in after)
+    return misplaced >= 2 and misplaced >= 0.4 * len(after)
+
+
 def _is_listing(text: str) -> bool:
     words = _words(text)
     if len(words) < 6:
         return False
     function = sum(word in _FUNCTION_WORDS for word in words) / len(words)
+    if len(words) >= 8 and _is_scrambled(words):
+        return True
     content = Counter(word for word in words if word not in _FUNCTION_WORDS)
     repeated = bool(content) and len(words) >= 12 and sum(content.values()) > 3 * len(content)
     return function < 0.1 and len(words) >= 8 or repeated
