@@ -294,17 +294,6 @@ def test_fused_scores_stay_between_0_and_1(scores: dict[int, float], weight: flo
     assert all(0 <= value <= 1 + 1e-9 for value in joined.values())
 
 
-def test_neighbours_stay_in_the_section() -> None:
-    rows = [
-        chunk("fox one", 0), chunk("fox two", 1), chunk("fox three", 2, section="Other"),
-        chunk("fox elsewhere", 0, "file:b", id="b0"),
-    ]  # fmt: skip
-    retriever = Retriever(rows)
-    middle = next(p for p in retriever.search("two").passages if p.text == "fox two")
-    before, behind = retriever.neighbours(middle)
-    assert before is not None and before.text == "fox one" and behind is None
-
-
 def test_opening_of_the_best_lesson_is_put_beside_it(retriever: Retriever) -> None:
     found = retriever.search("misconception causal mask after the softmax weights", kind="lesson")
     best = found.passages[0]

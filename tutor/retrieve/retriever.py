@@ -211,20 +211,6 @@ class Retriever:
     def _definitions(self) -> dict[tuple[str, ...], int]:
         return find_definitions(self.chunks)
 
-    def neighbours(self, passage: Passage) -> tuple[Passage | None, Passage | None]:
-        """What stands before and behind a passage in its section, for a reader who wants more."""
-        i = self._position[passage.key.rpartition("#")[2]]
-        places = {
-            self.chunks[j].ordinal: j
-            for j in self._scope.of_document(passage.doc_id)
-            if self.chunks[j].section == passage.section
-        }
-        before, behind = (places.get(self.chunks[i].ordinal + step) for step in (-1, 1))
-        return (
-            None if before is None else self._passage(before, passage.score),
-            None if behind is None else self._passage(behind, passage.score),
-        )
-
     def _by_words(
         self, scores: NDArray[np.float32], allowed: NDArray[np.bool_] | None
     ) -> list[int]:
