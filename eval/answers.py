@@ -38,7 +38,7 @@ def run(context: Context) -> TaskResult:
         for q, a in answers
     ]
     facts = [(q, a) for q, a in answers if q.get("facts")]
-    found = [_fact_recall(q["facts"], a.answer) for q, a in facts]
+    found = [fact_recall(q["facts"], a.answer) for q, a in facts]
     by_model = [a for _, a in answers if a.mode == "model"]
     return TaskResult(
         "answers",
@@ -83,7 +83,7 @@ def _answer(context: Context, question: str) -> Answer:
     return next(part for part in context.tutor.ask(question) if isinstance(part, Answer))
 
 
-def _fact_recall(facts: list[str], answer: str) -> float:
+def fact_recall(facts: list[str], answer: str) -> float:
     """Share of key facts (short phrases) that the answer holds."""
     text = _folded(answer)
     return sum(any(_folded(way) in text for way in fact.split("|")) for fact in facts) / len(facts)

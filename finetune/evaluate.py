@@ -1,10 +1,11 @@
 """Measure a model at the tutor's work on held-out topics: base beside tuned, with intervals.
 
-    python -m finetune.evaluate MODEL [--adapter [NAME=]FOLDER …] [--questions N] [--out DIR]
+    python -m finetune.evaluate MODEL [--adapter [NAME=]FOLDER …] [--questions N] [--rows N]
 
 Each question of eval's test split on a held-out topic, and bank items of those topics, goes the
-whole serving way; only the sampling is done by transformers here. Greedy, so that a figure can be
-had again. Intervals are bootstrapped over questions (10,000 draws, 95%).
+whole serving way, and the other skills have rows made for held-out topics as the training rows
+are; only the sampling is done by transformers here. Greedy, so that a figure can be had again.
+Intervals are bootstrapped over questions (10,000 draws, 95%).
 """
 
 from __future__ import annotations
@@ -13,37 +14,33 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from finetune.data.facts import RememberedEmbedder, training_retriever
-from finetune.data.grounded import Evidence, gather
-from finetune.data.questions import Asked, all_questions
-from finetune.data.rows import Recorder
-from finetune.data.split import EVAL_DATA, HELD_OUT_TOPICS
+from pydantic import ValidationError
+
+from eval.answers import fact_recall
+from finetune.data.facts import RememberedEmbedder
+from finetune.data.rows import Recorder, Row
+from finetune.heldout import Case, held_out_cases, held_out_rows
+from finetune.rewards import SCHEMAS, reward
 from finetune.sampling import Sampler
 from tutor.answer import Answer, answer_question
 from tutor.app import Tutor
 from tutor.draft import MARKER, MAX_TOKENS, NO_ANSWER, whole_sentences
 from tutor.errors import TutorError
-from tutor.models.llm import Message
 from tutor.settings import load_settings
 from tutor.support import SupportChecker
 
-QUESTIONS = 60
+if TYPE_CHECKING:
+    import numpy as np
+
+QUESTIONS, ROWS = 60, 20
 DRAWS = 10_000
 GENERAL_TEXT = Path(__file__).parent / "general.txt"
-
-
-@dataclass(frozen=True)
-class Case:
-    """A held-out question with what the tutor found, and the prompt it would send."""
-
-    evidence: Evidence
-    prompt: tuple[Message, ...]
+JSON_TOKENS = 300  # of a reply of the other skills
+Figures = dict[str, float | None]
 
 
 def main() -> int:
@@ -54,6 +51,7 @@ def main() -> int:
     parser.add_argument("model", help="folder of the float model")
     parser.add_argument("--adapter", action="append", default=[], help="measured beside the base")
     parser.add_argument("--questions", type=int, default=QUESTIONS)
+    parser.add_argument("--rows", type=int, default=ROWS, help="of each other skill; 0 for none")
     parser.add_argument("--batch", type=int, default=8, help="replies written at once")
     parser.add_argument("--out", type=Path, default=Path("runs/evaluate"))
     options = parser.parse_args()
@@ -67,6 +65,7 @@ def main() -> int:
             path = options.out / "embeddings.npz"
             embedder = RememberedEmbedder(inner, path) if inner is not None else None
             cases = held_out_cases(tutor, embedder, options.questions)
+            rows = held_out_rows(tutor, embedder, options.rows) if options.rows else []
             if embedder is not None:
                 embedder.save()
         finally:
@@ -75,7 +74,7 @@ def main() -> int:
         for given in options.adapter:
             name, _, folder = given.rpartition("=")
             models[name or Path(folder).name] = Sampler(Path(options.model), Path(folder))
-        results = measure(models, cases, embedder, options.batch, options.out)
+        results = measure(models, cases, rows, embedder, options.batch, options.out)
     except TutorError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
@@ -84,72 +83,79 @@ def main() -> int:
     return 0
 
 
-def held_out_questions(count: int) -> list[Asked]:
-    """Eval's test questions on held-out topics first, then bank items and papers of those."""
-    rows = [json.loads(line) for line in (EVAL_DATA / "questions.jsonl").open(encoding="utf-8")]
-    asked = [
-        Asked(row["question"], row["topic"], f"eval:{row['id']}", "eval")
-        for row in rows
-        if row["split"] == "test" and row["topic"] in HELD_OUT_TOPICS
-    ]
-    more = [q for q in all_questions() if q.topic in HELD_OUT_TOPICS and q.kind == "item"]
-    Random("held-out").shuffle(more)
-    return [*asked, *more][:count]
-
-
-def held_out_cases(tutor: Tutor, embedder: Any, count: int) -> list[Case]:
-    """The questions that reach the model, with the prompts that it gets."""
-    retriever = training_retriever(tutor.library, embedder, held_out=True)
-    cases = []
-    for asked in held_out_questions(count):
-        evidence = gather(asked, retriever, embedder)
-        recorder = Recorder(NO_ANSWER)
-        for _ in answer_question(
-            asked.question, evidence.retrieval, llm=recorder, embedder=embedder
-        ):
-            pass
-        if recorder.asked:  # else the tutor refuses before any model is asked
-            cases.append(Case(evidence, recorder.asked[0][0]))
-    return cases
-
-
 def measure(
-    models: dict[str, Sampler], cases: Sequence[Case], embedder: Any, batch: int, out: Path
+    models: dict[str, Sampler],
+    cases: Sequence[Case],
+    rows: Sequence[Row],
+    embedder: Any,
+    batch: int,
+    out: Path,
 ) -> dict[str, dict[str, Any]]:
     """All figures of all models; the results so far are written after each batch."""
-    scored: dict[str, list[dict[str, float | None]]] = {name: [] for name in models}
+    scored: dict[str, list[Figures]] = {name: [] for name in models}
     results: dict[str, dict[str, Any]] = {}
-    text = GENERAL_TEXT.read_text("utf-8")
-    for start in range(0, len(cases), batch):
-        part = cases[start : start + batch]
-        for name, sampler in models.items():
-            drafts = sampler.replies([case.prompt for case in part], MAX_TOKENS)
-            with (out / "drafts.jsonl").open("a", encoding="utf-8") as file:
-                for case, draft in zip(part, drafts, strict=True):
-                    figures = score(case, draft, embedder)
-                    scored[name].append(figures)
-                    row = {"model": name, "question": case.evidence.asked.question, "draft": draft}
-                    file.write(json.dumps({**row, **figures}, ensure_ascii=False) + "\n")
-        results = {name: _summary(rows) for name, rows in scored.items()}
+
+    def write(done: str) -> None:
+        for name, figures in scored.items():
+            results[name] = _summary(figures)
         (out / "results.json").write_text(json.dumps(results, indent=1), "utf-8")
-        print(f"{start + len(part)} of {len(cases)} questions", file=sys.stderr, flush=True)
+        print(done, file=sys.stderr, flush=True)
+
+    def take(part: Sequence[Any], tokens: int, figure: Callable[[Any, str], Figures]) -> None:
+        for name, sampler in models.items():
+            replies = sampler.replies([one.prompt for one in part], tokens)
+            with (out / "drafts.jsonl").open("a", encoding="utf-8") as file:
+                for one, reply in zip(part, replies, strict=True):
+                    figures = figure(one, reply)
+                    scored[name].append(figures)
+                    asked = one.prompt[-1].content[-300:]
+                    line = {"model": name, "asked": asked, "reply": reply, **figures}
+                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    for start in range(0, len(cases), batch):
+        take(cases[start : start + batch], MAX_TOKENS, lambda c, reply: score(c, reply, embedder))
+        write(f"{min(start + batch, len(cases))} of {len(cases)} questions")
+    for skill in dict.fromkeys(row.skill for row in rows):
+        of_skill = [row for row in rows if row.skill == skill]
+        for start in range(0, len(of_skill), batch):
+            take(of_skill[start : start + batch], JSON_TOKENS, score_row)
+        write(f"{len(of_skill)} rows of {skill}")
+    text = GENERAL_TEXT.read_text("utf-8")
     for name, sampler in models.items():
-        results[name]["general_perplexity"] = sampler.perplexity(text)
+        results[name]["perplexity of general text"] = sampler.perplexity(text)
     return results
 
 
-def _summary(rows: Sequence[dict[str, float | None]]) -> dict[str, Any]:
-    return {
-        key: interval([value for row in rows if (value := row[key]) is not None]) for key in rows[0]
+def _summary(scored: Sequence[Figures]) -> dict[str, Any]:
+    names = list(dict.fromkeys(key for figures in scored for key in figures))
+    means = {
+        key: interval([value for f in scored if (value := f.get(key)) is not None]) for key in names
     }
+    wrongly = [f["refused"] for f in scored if f.get("refused") is not None]
+    rightly = [f["refusal: right"] for f in scored if f.get("refusal: right") is not None]
+    return means | {"refusal: F1": refusal_f1(wrongly, rightly)} if rightly else means
 
 
-def score(case: Case, draft: str, embedder: Any) -> dict[str, float | None]:
+def score_row(row: Row, reply: str) -> Figures:
+    """The programmatic reward of a reply, and whether it is of the schema where there is one."""
+    right = reward(row.skill, row.prompt[-1].content, reply, row.target, row.source)
+    figures: Figures = {f"{row.skill}: right": right}
+    if row.skill in SCHEMAS:
+        try:
+            SCHEMAS[row.skill].model_validate_json(reply)
+            figures["valid JSON"] = 1.0
+        except ValidationError:
+            figures["valid JSON"] = 0.0
+    return figures
+
+
+def score(case: Case, draft: str, embedder: Any) -> Figures:
     """What one draft is worth.
 
     held: it is shown in the model's words. supported: share of its sentences. precision: share of
     its markers that name the fact that supports the sentence; None where it sets none. recall:
-    share of its sentences with such a marker.
+    share of its sentences with such a marker. facts: share of the question's key facts in the
+    draft; shown: in the answer that the learner sees, quotes included.
     """
     retrieval = case.evidence.retrieval
     parts = answer_question(
@@ -175,6 +181,8 @@ def score(case: Case, draft: str, embedder: Any) -> dict[str, float | None]:
         "recall": right / count,
         "refused": float(NO_ANSWER in draft.lower()),
         "words": float(len(draft.split())),
+        "facts": fact_recall(list(case.facts), draft) if case.facts else None,
+        "facts shown": fact_recall(list(case.facts), answer.answer) if case.facts else None,
     }
 
 
@@ -182,13 +190,39 @@ def interval(values: Sequence[float]) -> dict[str, float]:
     """Mean and bootstrapped 95% interval."""
     import numpy as np
 
-    if not values:
-        return {"mean": float("nan"), "low": float("nan"), "high": float("nan"), "n": 0}
+    array = np.asarray(values, dtype=float)
+    return _bootstrapped([array], lambda draw: draw[0].mean(-1))
+
+
+def refusal_f1(wrongly: Iterable[Any], rightly: Iterable[Any]) -> dict[str, float]:
+    """F1 of refusing, with its interval.
+
+    Args:
+        wrongly: For each question that the facts answer, 1 where it was refused.
+        rightly: For each question that they don't answer, 1 where it was refused.
+    """
+    import numpy as np
+
+    def f1(draw: list[np.ndarray]) -> np.ndarray:
+        false, true = draw[0].sum(-1), draw[1].sum(-1)
+        missed = draw[1].shape[-1] - true
+        return np.asarray(2 * true / np.maximum(2 * true + false + missed, 1))
+
+    return _bootstrapped([np.array([*wrongly], float), np.array([*rightly], float)], f1)
+
+
+def _bootstrapped(
+    samples: list[np.ndarray], figure: Callable[[list[np.ndarray]], np.ndarray]
+) -> dict[str, float]:
+    import numpy as np
+
+    count = sum(len(sample) for sample in samples)
+    if not all(len(sample) for sample in samples):
+        return {"mean": float("nan"), "low": float("nan"), "high": float("nan"), "n": count}
     rng = np.random.default_rng(0)
-    array = np.asarray(values)
-    means = array[rng.integers(0, len(array), (DRAWS, len(array)))].mean(1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return {"mean": float(array.mean()), "low": float(low), "high": float(high), "n": len(array)}
+    drawn = [s[rng.integers(0, len(s), (DRAWS, len(s)))] for s in samples]
+    low, high = np.percentile(figure(drawn), [2.5, 97.5])
+    return {"mean": float(figure(samples)), "low": float(low), "high": float(high), "n": count}
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:

@@ -9,8 +9,11 @@ import pytest
 
 from finetune.data.grounded import Evidence
 from finetune.data.questions import Asked
+from finetune.data.rows import Row
 from finetune.data.split import EVAL_DATA, HELD_OUT_TOPICS
-from finetune.evaluate import Case, held_out_questions, interval, measure, score, table
+from finetune.evaluate import interval, measure, refusal_f1, score, score_row, table
+from finetune.heldout import Case, held_out_questions
+from tutor.models.llm import Message
 from tutor.retrieve import Passage, Retrieval
 
 PASSAGE = Passage(
@@ -28,13 +31,15 @@ GOOD = (
 def case() -> Case:
     asked = Asked("What is the reward model in RLHF trained on?", "rlhf", "eval:q", "eval")
     found = Retrieval((PASSAGE,), 0.9, 1.0, {"total": 0.0})
-    return Case(Evidence(asked, found, ()), ())
+    prompt = (Message("user", "Facts: … Question: …"),)
+    return Case(Evidence(asked, found, ()), prompt, ("human comparisons", "entropy"))
 
 
 def test_draft_that_restates_its_fact_holds(case: Case) -> None:
     figures = score(case, GOOD, None)
     assert figures["held"] == figures["supported"] == figures["precision"] == 1.0
     assert figures["recall"] == 1.0 and figures["refused"] == 0.0
+    assert figures["facts"] == figures["facts shown"] == 0.5
 
 
 def test_draft_off_the_facts_does_not_hold(case: Case) -> None:
@@ -61,7 +66,7 @@ def test_interval_holds_the_mean_and_repeats() -> None:
 def test_questions_are_of_held_out_topics_and_the_test_split_alone() -> None:
     rows = [json.loads(x) for x in (EVAL_DATA / "questions.jsonl").read_text().splitlines()]
     test = {f"eval:{row['id']}" for row in rows if row["split"] == "test"}
-    asked = held_out_questions(60)
+    asked = [question for question, _ in held_out_questions(60)]
     assert len(asked) == 60
     assert {question.topic for question in asked} <= HELD_OUT_TOPICS
     assert {q.source for q in asked if q.kind == "eval"} <= test
@@ -78,8 +83,25 @@ def test_each_batch_is_written_as_it_comes(case: Case, tmp_path: Path) -> None:
         def perplexity(self, text: str) -> float:
             return 20.0
 
+    row = Row("refusal", "rlhf", "lesson:rlhf", case.prompt, "The sources do not say.")
     models = {"base": Scripted("Nothing of the kind is known here."), "tuned": Scripted(GOOD)}
-    results = measure(models, [case] * 3, None, 2, tmp_path)  # type: ignore[arg-type]
+    results = measure(models, [case] * 3, [row], None, 2, tmp_path)  # type: ignore[arg-type]
     assert results["tuned"]["held"]["mean"] == 1.0 and results["base"]["held"]["mean"] == 0.0
-    assert len((tmp_path / "drafts.jsonl").read_text().splitlines()) == 6
+    assert len((tmp_path / "drafts.jsonl").read_text().splitlines()) == 8
     assert "| held | 0 (0–0, n=3) | 1 (1–1, n=3) |" in table(results)
+
+
+def test_row_is_scored_by_its_skills_reward_and_schema() -> None:
+    prompt = (Message("user", "Question: 1 + 1?\n\nWhich option is right?"),)
+    row = Row("solve", "rlhf", "bank:x", prompt, '{"option":4}')
+    assert score_row(row, '{"option":4}') == {"solve: right": 1.0, "valid JSON": 1.0}
+    assert score_row(row, "Option 4!") == {"solve: right": 0.0, "valid JSON": 0.0}
+    refusal = Row("refusal", "rlhf", "lesson:x", prompt, "The sources do not say.")
+    assert score_row(refusal, "The sources do not say.") == {"refusal: right": 1.0}
+
+
+def test_refusals_are_weighed_by_precision_and_recall() -> None:
+    # 3 of 4 rightly, 1 of 5 wrongly: precision 3/4, recall 3/4.
+    figures = refusal_f1([0, 0, 0, 0, 1], [1, 1, 1, 0])
+    assert figures["mean"] == pytest.approx(0.75) and figures["low"] < 0.75 < figures["high"]
+    assert refusal_f1([0, 0], [0, 0])["mean"] == 0.0

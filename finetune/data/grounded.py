@@ -25,11 +25,13 @@ from tutor.support import SupportChecker
 if TYPE_CHECKING:
     from tutor.models.embed import Embedder
 
-MOST_SENTENCES = 4
-MOST_WORDS = 100
+MOST_SENTENCES = 5
+MOST_WORDS = 110
+FULL_WORDS = 65  # in an answer after which no further fact is told
 NEW_WORDS = 0.5  # share of a sentence's content words that must not have been said before
 NEAR = 0.3  # share of the question's content words that an answer must take up
 REFUSAL = "The sources do not say."
+SWAPPED = 0.4  # share of questions that are put to the facts of another one
 KINDS = (None, "lesson", "paper")  # search is also asked for lessons or papers alone
 
 _LEAD = re.compile(
@@ -96,24 +98,39 @@ def grounded_row(evidence: Evidence, embedder: Embedder | None) -> Row | None:
 def refusal_rows(
     questions: Sequence[Asked], retriever: Retriever, embedder: Embedder | None, seed: int = 0
 ) -> Iterator[Row]:
-    """Questions about one paper, put to another one: its facts don't answer, whatever they say."""
+    """Questions put to facts that don't answer them: of another paper, or found for another
+    question."""
     rng = Random(f"refusal:{seed}")
     of_papers = [asked for asked in questions if asked.document]
     others = sorted({asked.document for asked in of_papers})
     for asked in of_papers:
         for other in rng.sample(others, 4):
-            name = set(stems(asked.question)) - set(stems("paper method results problem limits"))
-            found = retriever.search(asked.question, paper=other)
-            said = {stem for p in found.passages for stem in stems(f"{p.title} {p.text}")}
-            if other == asked.document or not found.passages or len(name & said) > len(name) / 3:
-                continue
-            form = casual(asked, rng) if rng.random() < 0.5 else asked
-            recorder = Recorder(f"{REFUSAL}")
-            # The tutor itself refuses where it found nothing near; the model is asked elsewhere.
-            sure = Retrieval(found.passages, 1.0, 1.0, found.timings_ms)
-            _answered(form.question, sure, recorder, embedder)
-            if recorder.asked:
-                yield Row("refusal", asked.topic, other, recorder.asked[0][0], REFUSAL)
+            if other != asked.document:
+                found = retriever.search(asked.question, paper=other)
+                yield from _refused(asked, found, other, embedder, rng)
+    elsewhere = [asked for asked in questions if not asked.document]
+    for asked in elsewhere:
+        swapped = rng.choice(elsewhere)
+        if rng.random() < SWAPPED and swapped.topic != asked.topic:
+            found = retriever.search(swapped.question)
+            yield from _refused(asked, found, asked.source, embedder, rng)
+
+
+def _refused(
+    asked: Asked, found: Retrieval, source: str, embedder: Embedder | None, rng: Random
+) -> Iterator[Row]:
+    """The row, unless the passages speak of what the question names."""
+    name = set(stems(asked.question)) - set(stems("paper method results problem limits"))
+    said = {stem for p in found.passages for stem in stems(f"{p.title} {p.text}")}
+    if not found.passages or len(name & said) > len(name) / 3:
+        return
+    form = casual(asked, rng) if rng.random() < 0.5 else asked
+    recorder = Recorder(REFUSAL)
+    # The tutor itself refuses where it found nothing near; the model is asked elsewhere.
+    sure = Retrieval(found.passages, 1.0, 1.0, found.timings_ms)
+    _answered(form.question, sure, recorder, embedder)
+    if recorder.asked:
+        yield Row("refusal", asked.topic, source, recorder.asked[0][0], REFUSAL)
 
 
 def write_answer(evidence: Evidence, embedder: Embedder | None) -> str:
@@ -142,7 +159,7 @@ def write_answer(evidence: Evidence, embedder: Embedder | None) -> str:
             for part in plain_sentences(sentence):
                 tell(part, None)
     for group in _by_worth(evidence, embedder):
-        if words >= ENOUGH_WORDS:
+        if words >= FULL_WORDS:
             break
         for i, sentence in group:
             for part in plain_sentences(sentence):
