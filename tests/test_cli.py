@@ -391,7 +391,22 @@ def test_ingest_of_nothing_that_can_be_read_exits_with_1(
     (tmp_path / "empty.pdf").write_bytes(b"")
     result = run("ingest", tmp_path / "empty.pdf", "--json")
     assert result.code == 1 and result.only_json["documents"][0]["status"] == "failed"
-    run("ingest", tmp_path / "nowhere", "--json").failed("nowhere")
+    assert "Error: empty.pdf is empty" in result.err
+
+
+def test_ingest_of_a_path_that_is_not_there_goes_on_with_the_next(
+    run: Run, embeddings: None, tmp_path: Path
+) -> None:
+    (tmp_path / "fox.txt").write_text("Foxes attend to tracks.\n\nThey read each track twice.")
+    (tmp_path / "void").mkdir()
+    given = [tmp_path / name for name in ("nowhere.pdf", "void", "fox.txt")]
+    rows = run("ingest", *given, "--json").json["documents"]
+    assert [row["path"] for row in rows] == list(map(str, given))
+    assert [row["status"] for row in rows] == ["failed", "failed", "added"]
+    assert "nowhere.pdf" in rows[0]["error"] and "folder" in rows[1]["error"]
+    alone = run("ingest", tmp_path / "nowhere.pdf", "--json")
+    assert alone.code == 1 and alone.only_json["documents"][0]["status"] == "failed"
+    assert "Error: There is no file" in alone.err and "nowhere.pdf" in alone.err
 
 
 def test_ingest_without_embeddings_fails(run: Run, tmp_path: Path) -> None:

@@ -78,3 +78,17 @@ def test_abandoning_the_results_stops_the_workers(files: list[Path]) -> None:
 
 def test_no_files_give_no_results() -> None:
     assert list(parse_many([])) == []
+
+
+def test_every_awkward_pdf_gives_text_or_says_why_not(shared: Path) -> None:
+    files = sorted((shared / "data" / "pdf_samples").rglob("*.pdf"))
+    assert files
+    with Worker(memory_mb=1024) as worker:
+        for path in files:
+            try:
+                document = worker.parse(path, timeout_s=10.0)
+            except DocumentError as error:
+                assert error.cure and path.name in error.message
+                assert "took longer" not in error.message and "crashed" not in error.message
+            else:
+                assert any(char.isalpha() for text in document.page_texts for char in text), path

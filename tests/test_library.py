@@ -185,11 +185,6 @@ def test_bad_file_does_not_stop_the_others(library: Library, tmp_path: Path) -> 
         library.document("file:empty")
 
 
-def test_path_that_is_not_there_is_reported(library: Library, tmp_path: Path) -> None:
-    with pytest.raises(DocumentError, match="nowhere"):
-        list(library.ingest([tmp_path / "nowhere.pdf"]))
-
-
 def test_failing_index_gives_a_failed_result(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -127,6 +127,10 @@ class Library:
         found = sorted(self._settings.folder("papers").glob(_safe(doc_id) + ".original*"))
         return found[0] if found else None
 
+    def page_cache(self, doc_id: str) -> Path:
+        """Where pictures of a document's pages are kept; they go with the document."""
+        return self._settings.folder("cache", "pages", _safe(doc_id))
+
     # --- writing ------------------------------------------------------------------------------
 
     def sync_corpus(self, progress: Progress | None = None) -> None:
@@ -194,11 +198,11 @@ class Library:
     ) -> Iterator[Ingested]:
         """Read files and folders and put them into the index, one result a file, as they finish.
 
-        A file that can't be read gives a result with status "failed"; the rest goes on.
+        A file that can't be read or does not exist gives a result with status "failed"; the rest
+        goes on.
 
         Raises:
             ModelError: No embedding model can be had.
-            InputError: A path does not exist.
         """
         files = list_documents(list(paths))
         embedder = self._load_embedder()
@@ -277,6 +281,7 @@ class Library:
             original = self.file_of(found)
             if original is not None:
                 original.unlink(missing_ok=True)
+            shutil.rmtree(self.page_cache(found), ignore_errors=True)
             if found.removeprefix("arxiv:") in load_papers():
                 self.sync_corpus()  # the note comes back
             return found

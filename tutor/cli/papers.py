@@ -9,6 +9,7 @@ import typer
 
 from tutor import papers
 from tutor.cli.output import Json, emit, opened, progress, table
+from tutor.errors import DocumentError
 
 app = typer.Typer()
 papers_app = typer.Typer(help="arXiv and the local library of papers.", no_args_is_help=True)
@@ -28,15 +29,19 @@ def ingest(
 
 
 def show_ingested(data: dict[str, Any], as_json: bool) -> None:
-    """Print what became of each file; exit code 1 if nothing could be read."""
+    """Print what became of each file; exit code 1, and a line that says why, if none was read."""
 
     def human(data: dict[str, Any]) -> None:
         columns = ["status", "path", "doc_id", "pages", "chunks", "error"]
         table("Documents", columns, [[row[c] for c in columns] for row in data["documents"]])
 
     emit(data, as_json, human)
-    if all(row["status"] == "failed" for row in data["documents"]):
-        raise typer.Exit(1)
+    rows = data["documents"]
+    if all(row["status"] == "failed" for row in rows):
+        reason = rows[0]["error"] if rows else "there is none."
+        raise DocumentError(
+            reason if len(rows) == 1 else f"None of {len(rows)} documents could be read: {reason}"
+        )
 
 
 @papers_app.command("search")

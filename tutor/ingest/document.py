@@ -133,7 +133,10 @@ def read_bytes(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if path.is_dir():
-            raise DocumentError(f"{path} is a folder.", "Name a file inside it.")
+            raise DocumentError(
+                f"{path} is a folder, not a document.",
+                f"Name a file inside it that ends in {', '.join(SUFFIXES)}.",
+            )
         if not path.is_file():
             raise DocumentError(f"{path} is not a regular file.", "Copy it into a file first.")
         if size > MAX_FILE_MB * 2**20:
@@ -190,30 +193,27 @@ def parse_file(path: Path) -> Document:
 def list_documents(paths: list[Path]) -> list[Path]:
     """The files to read: files as given, folders searched for known suffixes, each file once.
 
-    Raises:
-        DocumentError: A path does not exist, or a folder holds no document.
+    A path that does not exist and a folder without documents stay in the list: reading them says
+    what is wrong, and the others are read all the same.
     """
     found: dict[Path, None] = {}
     for path in paths:
-        if path.is_dir():
-            inside = sorted(
-                entry
-                for entry in path.rglob("*")
-                if entry.suffix.lower() in SUFFIXES
-                and entry.is_file()
-                and not any(part.startswith(".") for part in entry.relative_to(path).parts)
-            )
-            if not inside:
-                raise DocumentError(
-                    f"The folder {path} holds no documents.",
-                    f"Files that can be read end in {', '.join(SUFFIXES)}.",
-                )
-            found.update(dict.fromkeys(inside))
-        elif path.exists():
-            found[path] = None
-        else:
-            raise DocumentError(f"There is no file or folder {path}.", "Check the path.")
+        try:
+            inside = _documents_in(path) if path.is_dir() else []
+        except OSError:
+            inside = []  # not to be looked into; reading it gives the reason
+        found.update(dict.fromkeys(inside or [path]))
     return list(found)
+
+
+def _documents_in(folder: Path) -> list[Path]:
+    return sorted(
+        entry
+        for entry in folder.rglob("*")
+        if entry.suffix.lower() in SUFFIXES
+        and entry.is_file()
+        and not any(part.startswith(".") for part in entry.relative_to(folder).parts)
+    )
 
 
 def sha256_hex(data: bytes) -> str:

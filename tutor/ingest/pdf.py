@@ -28,7 +28,7 @@ from tutor.ingest.layout import Line, drop_running_lines, read_page
 from tutor.ingest.sections import build_sections, page_text
 
 MAX_PAGES = 2000
-# Fewer letters than this a page means that the pages are pictures.
+# Fewer letters than this in all mean that the pages are pictures, or hold nothing to study.
 MIN_CHARACTERS = 20
 ARXIV_STAMP = re.compile(
     r"arXiv:\s?(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(v\d+)?\s*(?:\[[\w.-]+\])?"
@@ -80,7 +80,12 @@ def _describe(data: bytes, name: str) -> _Facts:
         return _Facts()
 
 
-def _open(data: bytes, name: str) -> Any:
+def open_pdf(data: bytes, name: str) -> Any:
+    """The file as a `pypdfium2.PdfDocument`.
+
+    Raises:
+        DocumentError: It needs a password, is truncated or damaged.
+    """
     import pypdfium2 as pdfium
 
     try:
@@ -175,6 +180,20 @@ def _whole_pages(page_texts: Sequence[str]) -> tuple[Section, ...]:
     return tuple(Section("", 1, number, text) for number, text in enumerate(page_texts, 1) if text)
 
 
+def _require_text(name: str, pages: Sequence[str], least: int = MIN_CHARACTERS) -> None:
+    letters = sum(char.isalpha() for text in pages for char in text)
+    if not letters:
+        raise DocumentError(
+            f"{name} has no text layer: its {len(pages)} page(s) hold pictures or nothing.",
+            "Run OCR first, for instance with ocrmypdf, and use the result.",
+        )
+    if letters < least:
+        raise DocumentError(
+            f"{name} holds {letters} letters on {len(pages)} page(s): too little to work with.",
+            "If its pages are pictures of text, run OCR first, for instance with ocrmypdf.",
+        )
+
+
 def read_pdf(data: bytes, name: str) -> Document:
     """Parse a PDF.
 
@@ -186,7 +205,7 @@ def read_pdf(data: bytes, name: str) -> Document:
         DocumentError: Encrypted, truncated, damaged, scanned, or more than `MAX_PAGES` pages.
     """
     facts = _describe(data, name)
-    pdf = _open(data, name)
+    pdf = open_pdf(data, name)
     try:
         count = len(pdf)
         if not count:
@@ -200,17 +219,13 @@ def read_pdf(data: bytes, name: str) -> Document:
         pages = _read_lines(pdf, name)
     finally:
         pdf.close()
-    letters = sum(char.isalpha() for page in pages for line in page for char in line.text)
-    if letters < MIN_CHARACTERS:
-        raise DocumentError(
-            f"{name} has no text layer: its {count} page(s) hold pictures or nothing.",
-            "Run OCR first, for instance with ocrmypdf, and use the result.",
-        )
+    _require_text(name, ["".join(line.text for line in page) for page in pages])
     arxiv_id = _take_stamp(pages)
     title = find_title(pages[0], facts.title, name)
     blocks, hyphens = _parse(pages, bookmarks)
     title = hyphens.mend(title)
     page_texts = _pages_of(blocks, count, hyphens)
+    _require_text(name, page_texts, least=1)  # a stamp on each picture is no text
     sections, references = build_sections(blocks, hyphens)
     if not any(section.text for section in sections):
         sections = _whole_pages(page_texts)  # a form or a slide: no sentence, yet text
