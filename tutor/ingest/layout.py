@@ -56,7 +56,7 @@ class Line:
 _TEX_QUOTES = {0x5C: 0x201C, 0x22: 0x201D, 0x7B: 0x2013, 0x7C: 0x2014}
 
 
-class _Characters:
+class Characters:
     """The characters of one page."""
 
     def __init__(self, textpage: Any) -> None:
@@ -76,6 +76,15 @@ class _Characters:
         self._buffer = ctypes.create_string_buffer(128)
         self._flags = ctypes.c_int()
         self._edges = [ctypes.c_double() for _ in range(4)]
+
+    def letters(self) -> list[str]:
+        """Each character as text; a ligature is several letters, a line's end none."""
+        codes = self.codes
+        return [
+            "\n" if code == 0x0D and codes[i + 1 : i + 2] == [0x0A]
+            else _TEX_LIGATURES.get(code) or chr(code)
+            for i, code in enumerate(codes)
+        ]  # fmt: skip
 
     def font(self, index: int) -> tuple[str, bool]:
         """Name, and whether it is bold."""
@@ -103,8 +112,17 @@ class _Characters:
         self._raw.FPDFText_GetCharOrigin(self._handle, index, x, y)
         return left.value, right.value, y.value
 
+    def bounds(self, index: int) -> tuple[float, float, float, float] | None:
+        """Left, bottom, right and top of what is printed; None where nothing is."""
+        left, right, bottom, top = self._edges
+        if not self._raw.FPDFText_GetCharBox(self._handle, index, left, right, bottom, top):
+            return None
+        if right.value <= left.value and top.value <= bottom.value:
+            return None
+        return left.value, bottom.value, right.value, top.value
 
-def _line(characters: _Characters, page: int, start: int, end: int) -> Line | None:
+
+def _line(characters: Characters, page: int, start: int, end: int) -> Line | None:
     codes = characters.codes
     visible = [i for i in range(start, end) if codes[i] > 0x20 and codes[i] != 0xA0]
     if not visible:
@@ -133,7 +151,7 @@ def read_page(textpage: Any, page: int) -> list[Line]:
         textpage: A `pypdfium2.PdfTextPage`.
         page: 1-based number of the page.
     """
-    characters = _Characters(textpage)
+    characters = Characters(textpage)
     lines = []
     start = 0
     for index, code in enumerate([*characters.codes, 0x0A]):

@@ -3,7 +3,8 @@
     python -m tutor.ingest.worker 1024        (started by this module alone)
 
 A worker reads one JSON object a line, {"path": …}, and answers with one, {"document": …} or
-{"error": …, "cure": …}. It lives under limits on memory, CPU time and file size.
+{"error": …, "cure": …}; with {"path", "page", "quote"} it draws that page, {"drawn": …}. It lives
+under limits on memory, time and file size.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from types import TracebackType
 from typing import IO, Any
 
 from tutor.errors import DocumentError
-from tutor.ingest.document import Document, parse_file
+from tutor.ingest.document import Document, parse_file, read_bytes
+from tutor.ingest.page_image import PageImage, draw_page
 
 TIMEOUT_S = 60.0
+DRAW_TIMEOUT_S = 20.0  # somebody waits for the page
 MEMORY_MB = 1024
 _POLL_S = 0.05
 
@@ -102,11 +105,29 @@ class Worker:
         """
         from tutor.ingest.corpus import with_known_facts
 
-        path = Path(path).absolute()
+        reply = self._ask({}, Path(path), timeout_s, cancel)
+        return with_known_facts(Document.from_dict(reply["document"]))
+
+    def draw(
+        self, path: Path | str, number: int, quote: str = "", timeout_s: float = DRAW_TIMEOUT_S
+    ) -> PageImage:
+        """Draw a page of a PDF with the boxes of a quote; see `draw_page`.
+
+        Raises:
+            DocumentError: The page can't be drawn, or takes too long or too much memory.
+        """
+        reply = self._ask({"page": number, "quote": quote}, Path(path), timeout_s, None)
+        return PageImage.from_dict(reply["drawn"])
+
+    def _ask(
+        self, request: dict[str, Any], path: Path, timeout_s: float, cancel: Event | None
+    ) -> dict[str, Any]:
+        path = path.absolute()
         process = self._start()
         assert process.stdin and process.stdout
         try:
-            process.stdin.write(json.dumps({"path": os.fspath(path)}).encode() + b"\n")
+            wanted = {"path": os.fspath(path), **request}
+            process.stdin.write(json.dumps(wanted).encode() + b"\n")
             process.stdin.flush()
             line = self._read_line(process.stdout, path, timeout_s, cancel)
         except BrokenPipeError:
@@ -121,10 +142,10 @@ class Worker:
                 f"{path.name} crashed the parser or exceeded its {self._memory_mb} MB of memory.",
                 "Open it in a viewer and print it to a new PDF.",
             )
-        reply = json.loads(line)
+        reply: dict[str, Any] = json.loads(line)
         if "error" in reply:
             raise DocumentError(reply["error"], reply["cure"])
-        return with_known_facts(Document.from_dict(reply["document"]))
+        return reply
 
     def _read_line(
         self, stream: IO[bytes], path: Path, timeout_s: float, cancel: Event | None
@@ -225,8 +246,13 @@ def _limit(memory_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
-def _answer(path: Path, memory_mb: int) -> dict[str, Any]:
+def _answer(request: dict[str, Any], memory_mb: int) -> dict[str, Any]:
+    path = Path(request["path"])
     try:
+        if "page" in request:
+            data = read_bytes(path)
+            drawn = draw_page(data, path.name, request["page"], request["quote"])
+            return {"drawn": drawn.to_dict()}
         return {"document": parse_file(path).to_dict()}
     except DocumentError as error:
         return {"error": error.message, "cure": error.cure}
@@ -250,7 +276,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     for line in sys.stdin.buffer:
-        reply = _answer(Path(json.loads(line)["path"]), memory_mb)
+        reply = _answer(json.loads(line), memory_mb)
         answers.write(json.dumps(reply).encode() + b"\n")
         answers.flush()
 
