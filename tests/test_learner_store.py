@@ -195,6 +195,47 @@ def _fill(store: Store) -> None:
     about = Context(prompt="Why?", passages=("lesson:x#1",), reply="So.")
     store.add_feedback("ann", "answer:1", 1, context=about, at=NOW)
     store.touch_session("s1", "ann", "Chat", at=NOW)
+    store.set_reading("ann", "arxiv:1706.03762", "Attention", "reading", at=NOW)
+
+
+def test_reading_list_keeps_one_status_a_paper(store: Store) -> None:
+    for hour, (doc_id, status) in enumerate(
+        [("arxiv:1", "want"), ("arxiv:2", "read"), ("arxiv:3", "want"), ("arxiv:1", "reading")]
+    ):
+        store.set_reading("ann", doc_id, f"Paper {doc_id}", status, at=NOW + timedelta(hours=hour))
+    listed = [(row["doc_id"], row["status"]) for row in store.reading_list("ann")]
+    assert listed == [("arxiv:1", "reading"), ("arxiv:3", "want"), ("arxiv:2", "read")]
+    assert store.reading_list("ann")[0]["at"] == NOW + timedelta(hours=3)
+    assert store.reading_list("bob") == []
+    store.set_reading("ann", "arxiv:1", "", "")
+    store.set_reading("ann", "arxiv:99", "", "")
+    assert [row["doc_id"] for row in store.reading_list("ann")] == ["arxiv:3", "arxiv:2"]
+
+
+@pytest.mark.parametrize(
+    ("doc_id", "status"), [("arxiv:1", "burnt"), ("", "read"), ("x" * 201, "read")]
+)
+def test_reading_list_refuses_what_it_can_not_keep(store: Store, doc_id: str, status: str) -> None:
+    with pytest.raises(InputError):
+        store.set_reading("ann", doc_id, "Paper", status)
+    assert store.reading_list("ann") == [] and store.learners() == []
+
+
+def test_reading_list_ends_somewhere(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tutor.learner.reading.MAX_LISTED", 2)
+    for name in ("arxiv:1", "arxiv:2"):
+        store.set_reading("ann", name, "Paper", "want")
+    with pytest.raises(InputError, match="holds 2"):
+        store.set_reading("ann", "arxiv:3", "Paper", "want")
+    store.set_reading("ann", "arxiv:2", "Paper", "read")
+
+
+def test_import_leaves_the_status_that_is_there(store: Store) -> None:
+    _fill(store)
+    data = store.export_learner("ann")
+    store.set_reading("ann", "arxiv:1706.03762", "Attention", "read")
+    store.import_learner(data)
+    assert [row["status"] for row in store.reading_list("ann")] == ["read"]
 
 
 def test_export_and_import_are_the_same_learner(store: Store, tmp_path: Path) -> None:
@@ -219,7 +260,7 @@ def test_archive_without_consent_brings_no_conversations(store: Store, tmp_path:
 def test_archive_of_the_first_version_is_read(store: Store) -> None:
     _fill(store)
     data = store.export_learner("ann")
-    del data["consent"]
+    del data["consent"], data["reading"]
     for row in data["attempts"]:
         del row["sureness"]
     for row in data["feedback"]:
@@ -232,6 +273,7 @@ def test_archive_of_the_first_version_is_read(store: Store) -> None:
     "change",
     [{"format": "x"}, {"version": 99}, {"learner": ""}, {"attempts": [{}]}, {"attempts": 3},
      {"sessions": [{"id": "a\0b", "created": NOW.isoformat(), "updated": NOW.isoformat()}]},
+     {"reading": [{"doc_id": "x", "status": "burnt", "at": NOW.isoformat()}]},
      {"feedback": [{"target": "x", "value": 7, "at": NOW.isoformat()}]},
      {"disputes": [{"attempt": 0, "reason": "r", "at": "2026-01-01T00:00:00"}]}],
 )  # fmt: skip
@@ -249,7 +291,7 @@ def test_delete_learner_takes_everything_along(store: Store) -> None:
     store.delete_learner("ann")
     assert store.learners() == ["bob"] and len(store.attempts("bob")) == 1
     assert not (store.attempts("ann") or store.disputes("ann") or store.feedback("ann"))
-    assert store.sessions("ann") == []
+    assert store.sessions("ann") == [] and store.reading_list("ann") == []
     for call in (store.delete_learner, store.export_learner):
         with pytest.raises(NotFoundError):
             call("ann")
@@ -333,6 +375,7 @@ def test_answers_of_an_older_version_are_kept(url: str) -> None:
     [row] = store.attempts("ann")
     assert (row["answer"], row["sureness"], row["at"]) == ("b", None, NOW)
     assert store.feedback("ann")[0]["context"] is None and store.consents("ann") is False
+    assert store.reading_list("ann") == []
     store.close()
 
 

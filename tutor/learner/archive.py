@@ -82,6 +82,15 @@ class ChatSession(_Entry):
     updated: Time
 
 
+class Reading(_Entry):
+    """A paper on the reading list."""
+
+    doc_id: Target
+    title: Annotated[str, Field(max_length=300), AfterValidator(_clean)] = ""
+    status: Annotated[str, Field(pattern="^(want|reading|read)$")]
+    at: Time
+
+
 class Archive(_Entry):
     """All that is kept about a learner."""
 
@@ -93,6 +102,7 @@ class Archive(_Entry):
     disputes: tuple[Dispute, ...] = ()
     feedback: tuple[Feedback, ...] = ()
     sessions: tuple[ChatSession, ...] = ()
+    reading: tuple[Reading, ...] = ()
 
 
 def write(
@@ -102,6 +112,7 @@ def write(
     disputes: Sequence[Mapping[str, Any]],
     feedback: Sequence[Mapping[str, Any]],
     sessions: Sequence[Mapping[str, Any]],
+    reading: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """Rows of the database as JSON can hold them; disputes name attempts by position."""
 
@@ -121,6 +132,7 @@ def write(
         "disputes": [plain(Dispute, row) for row in disputes],
         "feedback": [plain(Feedback, row) for row in feedback],
         "sessions": [plain(ChatSession, row) for row in sessions],
+        "reading": [plain(Reading, row) for row in reading],
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tutor.learner.archive import Archive
+from tutor.learner.reading import add_readings
 from tutor.learner.tables import (
     AttemptRow,
     ChatSessionRow,
@@ -52,6 +53,7 @@ def add_archive(db: Session, given: Archive, learner: str) -> int:
                 reason = plain(dispute.reason)
                 db.add(DisputeRow(attempt_id=attempt.id, reason=reason, at=dispute.at))
     _add_feedback(db, given, learner)
+    add_readings(db, given, learner)
     for chat in given.sessions:
         if db.get(ChatSessionRow, chat.id) is None:
             db.add(ChatSessionRow(learner=learner, **chat.model_dump()))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from corpus.roadmap import load_roadmap
 from tutor.errors import InputError, NotFoundError
 from tutor.exercises.question import Grade, Question
-from tutor.learner import archive, mastery, schedule
+from tutor.learner import archive, mastery, reading, schedule
 from tutor.learner.database import guard, make_engine, migrate, parse_url
 from tutor.learner.incoming import add_archive, plain
 from tutor.learner.tables import (
@@ -250,6 +250,24 @@ class Store:
         """A learner's feedback, oldest first."""
         return self._all(FeedbackRow, learner)
 
+    # --- reading list --------------------------------------------------------------------------
+
+    def set_reading(
+        self, learner: str, doc_id: str, title: str, status: str, *, at: datetime | None = None
+    ) -> None:
+        """Say how far a paper was read: want, reading or read; empty takes it off the list.
+
+        Raises:
+            InputError: There is no such status, the paper has no id, or the list is full.
+        """
+        with self._write(learner) as db:
+            reading.set_status(db, learner, plain(doc_id), plain(title), status, at or _now())
+
+    def reading_list(self, learner: str) -> list[dict[str, Any]]:
+        """Papers with their status and its time, those being read first."""
+        with self._read() as db:
+            return reading.rows(db, learner)
+
     # --- generated questions -------------------------------------------------------------------
 
     def save_generated(self, question: Question) -> None:
@@ -332,6 +350,7 @@ class Store:
             [row | {"attempt": places[row["attempt_id"]]} for row in self.disputes(learner)],
             self.feedback(learner),
             self.sessions(learner),
+            self.reading_list(learner),
         )
 
     def import_learner(self, data: Mapping[str, Any], learner: str | None = None) -> int:

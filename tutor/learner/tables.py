@@ -133,3 +133,17 @@ class ChatSessionRow(Base):
     title: Mapped[str] = mapped_column(String(200))
     created: Mapped[datetime] = mapped_column(UtcDateTime)
     updated: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class ReadingRow(Base):
+    """A paper on a learner's reading list; `status` is want, reading or read."""
+
+    __tablename__ = "reading_list"
+
+    learner: Mapped[str] = mapped_column(
+        String(64), ForeignKey("learners.name", ondelete="CASCADE"), primary_key=True
+    )
+    doc_id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    title: Mapped[str] = mapped_column(String(300))
+    status: Mapped[str] = mapped_column(String(16))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
