@@ -213,8 +213,9 @@ def fit(trainer: Any, config: RunConfig) -> None:
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             row = {"step": state.global_step, "seconds": round(time.perf_counter() - started, 1)}
             row |= {k: v for k, v in (logs or {}).items() if isinstance(v, int | float)}
-            with (config.output / LOG_FILE).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+            if state.is_world_process_zero:
+                with (config.output / LOG_FILE).open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
             if not all(math.isfinite(row.get(key, 0.0)) for key in ("loss", "grad_norm")):
                 raise ModelError(
                     f"The loss or its gradient is not a number at step {state.global_step}.",
@@ -224,7 +225,8 @@ def fit(trainer: Any, config: RunConfig) -> None:
     trainer.add_callback(Log())
     checkpoints = config.output / "checkpoints"
     last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-    (config.output / "config.json").write_text(config.model_dump_json(indent=1), "utf-8")
+    if trainer.is_world_process_zero():
+        (config.output / "config.json").write_text(config.model_dump_json(indent=1), "utf-8")
     try:
         trainer.train(resume_from_checkpoint=last)
     except (MemoryError, RuntimeError) as error:
@@ -236,7 +238,8 @@ def fit(trainer: Any, config: RunConfig) -> None:
             ) from error
         raise
     trainer.save_model(str(config.output / "adapter"))
-    draw_curves(config.output)
+    if trainer.is_world_process_zero():
+        draw_curves(config.output)
 
 
 def read_log(folder: Path) -> list[dict[str, float]]:

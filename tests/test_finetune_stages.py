@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,21 @@ def test_trl_as_it_comes_trains_too(base: Path, data: Path, tmp_path: Path) -> N
 
     train(config(base, data, tmp_path, stage="sft", share_prefix=False))
     assert len(read_log(tmp_path)) == 2
+
+
+def test_two_processes_train_as_one(base: Path, data: Path, tmp_path: Path) -> None:
+    settings = config(base, data, tmp_path / "run", stage="sft", share_prefix=False, steps=4)
+    file = tmp_path / "run.yaml"
+    file.write_text(settings.model_dump_json(), "utf-8")  # JSON is YAML
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_machines", "1"]
+    launch += ["--num_processes", "2", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    launch += ["--main_process_port", "0", "-m", "finetune.sft", str(file)]
+    ended = subprocess.run(launch, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    rows = read_log(tmp_path / "run")
+    assert [row["step"] for row in rows] == [1, 2, 3, 4] and rows[-1]["loss"] < rows[0]["loss"]
+    lines = (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()
+    assert sum('"loss"' in line for line in lines) == 4, "each process wrote the log"
 
 
 def test_shared_prefix_and_trl_start_from_the_same_loss(

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tutor.models.llm import LLM, Message
 
 FEWEST_WORDS = 12  # in the supported sentences of a draft that is shown
-ENOUGH_WORDS = 45  # … and below this quotes complete it
+ENOUGH_WORDS = 90  # … and below this quotes complete it
 HELD = 0.5  # share of supported sentences below which the draft gives way to quotes
 
 # Evidence (see `enough_evidence`). Chosen on the development questions of eval/, which are
@@ -140,7 +140,7 @@ def answer_question(
     """
     started = time.perf_counter()
     timings = {"retrieve": retrieval.timings_ms["total"], "first_token": 0.0}
-    passages = _trusted(retrieval.passages)
+    passages = trusted(retrieval.passages)
 
     def finish(answer: Answer) -> Answer:
         total = (time.perf_counter() - started) * 1e3 + timings["retrieve"]
@@ -188,7 +188,7 @@ def answer_question(
     yield finish(replace(quoted, reason=reason_quoted))
 
 
-def _trusted(passages: Sequence[Passage]) -> list[Passage]:
+def trusted(passages: Sequence[Passage]) -> list[Passage]:
     """Passages without invisible characters and without sentences that give orders."""
     cleaned = []
     for passage in passages:
@@ -253,8 +253,7 @@ def _checked(
     said = sum(len(s.text.split()) for s in held)
     if NO_ANSWER in draft.lower() or said < FEWEST_WORDS or len(held) < HELD * len(sentences):
         return None
-    if said < ENOUGH_WORDS:
-        _complete(sentences, question, passages, embedder, cites)
+    _complete(sentences, question, passages, embedder, cites)
     return _assembled(question, sentences, cites.citations(), passages, "model", model, dropped)
 
 
@@ -267,11 +266,15 @@ def _complete(
 ) -> None:
     """Add quotes to a draft that holds but says little, as small models' drafts do."""
     told = {stem for sentence in sentences for stem in stems(sentence.text)}
+    said = sum(len(sentence.text.split()) for sentence in sentences if sentence.supported)
     for i, quote in best_sentences(question, passages, embedder):
+        if said >= ENOUGH_WORDS:
+            break
         new = set(stems(quote)) - told
         if len(new) >= 0.5 * len(set(stems(quote))):
             sentences.append(Sentence(safe_markdown(quote), (cites.number(i, quote),), True))
             told |= new
+            said += len(quote.split())
 
 
 def _quoted(question: str, passages: Sequence[Passage], embedder: Embedder | None) -> Answer:

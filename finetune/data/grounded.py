@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from finetune.data.facts import facts_as_passages
 from finetune.data.questions import Asked, casual
 from finetune.data.rows import Recorder, Row
-from tutor.answer import ENOUGH_WORDS, Answer, answer_question
+from tutor.answer import Answer, answer_question
 from tutor.draft import FACTS, NO_ANSWER
 from tutor.excerpt import best_sentences
 from tutor.retrieve import Retrieval, Retriever, stems
@@ -27,9 +27,13 @@ if TYPE_CHECKING:
 
 MOST_SENTENCES = 5
 MOST_WORDS = 110
+FEWEST_WORDS = 22
 FULL_WORDS = 65  # in an answer after which no further fact is told
 NEW_WORDS = 0.5  # share of a sentence's content words that must not have been said before
 NEAR = 0.3  # share of the question's content words that an answer must take up
+ANSWERS = 0.5  # nearness (cosine) of the best fact to the right answer for the facts to answer
+BELONGS = 0.42  # … of a fact that is told
+ELSEWHERE = 0.3  # … below which no fact answers, so that refusing is right
 REFUSAL = "The sources do not say."
 SWAPPED = 0.4  # share of questions that are put to the facts of another one
 KINDS = (None, "lesson", "paper")  # search is also asked for lessons or papers alone
@@ -76,7 +80,8 @@ def grounded_rows(
             form = asked if number == 0 and rng.random() < 0.5 else casual(asked, rng)
             # In the chat a question about a paper is put to that paper alone.
             paper = asked.document if kind == "paper" and asked.document else None
-            row = grounded_row(gather(form, retriever, embedder, kind, paper), embedder)
+            evidence = gather(form, retriever, embedder, kind, paper)
+            row = grounded_row(evidence, embedder) or _not_found(evidence, embedder)
             if row is not None:
                 yield row
 
@@ -93,6 +98,18 @@ def grounded_row(evidence: Evidence, embedder: Embedder | None) -> Row | None:
         return None
     prompt, _ = recorder.asked[0]
     return Row("grounded", asked.topic, asked.source, prompt, target)
+
+
+def _not_found(evidence: Evidence, embedder: Embedder | None) -> Row | None:
+    """A refusal where no fact is near to the right answer: the hard ones, on the same subject."""
+    asked = evidence.asked
+    if asked.kind != "item" or max(_nearness(evidence, embedder), default=0.0) >= ELSEWHERE:
+        return None
+    recorder = Recorder(REFUSAL)
+    _answered(asked.question, evidence.retrieval, recorder, embedder)
+    if not recorder.asked:
+        return None
+    return Row("refusal", asked.topic, asked.source, recorder.asked[0][0], REFUSAL)
 
 
 def refusal_rows(
@@ -166,7 +183,7 @@ def write_answer(evidence: Evidence, embedder: Embedder | None) -> str:
                 tell(part, i)
     wanted = set(stems(evidence.asked.question))
     near = evidence.asked.said or len(wanted & told) >= NEAR * len(wanted)
-    enough = near and words >= ENOUGH_WORDS / 2 and NO_ANSWER not in str(lines).lower()
+    enough = near and words >= FEWEST_WORDS and NO_ANSWER not in str(lines).lower()
     return " ".join(lines) if enough else ""
 
 
@@ -195,29 +212,41 @@ def _sentence(part: str) -> str:
 
 
 def _by_worth(evidence: Evidence, embedder: Embedder | None) -> list[list[tuple[int, str]]]:
-    """Facts nearest to the question first; one that leans on its neighbour comes with it."""
+    """Facts that the right answer, or else the question, is nearest to; far ones are left out.
+
+    One that leans on its neighbour comes with it.
+    """
     facts = evidence.facts
-    wanted = set(stems(evidence.asked.question))
-    worth = [len(wanted & set(stems(text))) / (len(wanted) or 1) for _, text in facts]
-    if embedder is not None and facts:
-        vectors = embedder.embed([evidence.asked.question, *(text for _, text in facts)])
-        worth = [a + 2 * float(b) for a, b in zip(worth, vectors[1:] @ vectors[0], strict=True)]
+    near = _nearness(evidence, embedder)
     groups: list[list[tuple[int, str]]] = []
     if evidence.asked.document:
         passages = evidence.retrieval.passages
         own = [passages[i].doc_id == evidence.asked.document for i, _ in facts]
         if not any(own):
             return []  # what was found is about other things
-        worth = [value + 10 * mine for value, mine in zip(worth, own, strict=True)]
-    for place in sorted(range(len(facts)), key=lambda place: -worth[place]):
-        if facts[place][1].startswith('"'):
-            continue  # a lesson's title: where to read on, and no answer
+        near = [value + mine for value, mine in zip(near, own, strict=True)]
+    if not near or max(near) < ANSWERS:
+        return []
+    for place in sorted(range(len(facts)), key=lambda place: -near[place]):
+        if facts[place][1].startswith('"') or near[place] < BELONGS:
+            continue  # a lesson's title, where to read on, or a fact about something else
         if not _LEANS.match(facts[place][1]):
             groups.append([facts[place]])
         elif place and facts[place - 1][0] == facts[place][0]:
             if not _LEANS.match(facts[place - 1][1]):
                 groups.append([facts[place - 1], facts[place]])
     return groups
+
+
+def _nearness(evidence: Evidence, embedder: Embedder | None) -> list[float]:
+    """Of each fact to the right answer where somebody wrote one, else to the question."""
+    wanted = " ".join(evidence.asked.said) or evidence.asked.question
+    texts = [text for _, text in evidence.facts]
+    if embedder is None or not texts:
+        known = set(stems(wanted))
+        return [len(known & set(stems(text))) / (len(set(stems(text))) or 1) for text in texts]
+    vectors = embedder.embed([wanted, *texts])
+    return [float(value) for value in vectors[1:] @ vectors[0]]
 
 
 def _answered(

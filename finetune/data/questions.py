@@ -13,22 +13,23 @@ from corpus.papers import Paper, load_papers
 from tutor.exercises.cloze import definitions
 from tutor.ingest.sentences import split_sentences
 
-OF_TOPIC = (
-    "What is {} about?",
-    "Give me an overview of {}.",
-    "Why does {} matter?",
-    "I am new to {}. Where do I begin?",
-    "What should I know about {}?",
-    "What do people get wrong about {}?",
-)
-OF_PAPER = (
-    "What problem does the paper {} solve?",
-    "How does the method of {} work?",
-    "What results does {} report?",
-    "What are the limits of {}?",
-    "What is the main idea of {}?",
-    "Why is the paper {} important?",
-)
+# With the section of the lesson, or the field of the note, that answers.
+OF_TOPIC = {
+    "What is {} about?": "In short",
+    "Give me an overview of {}.": "In short",
+    "Why does {} matter?": "Why it matters",
+    "I am new to {}. Where do I begin?": "In short",
+    "What should I know about {}?": "In short",
+    "How does {} work?": "The idea",
+}
+OF_PAPER = {
+    "What problem does the paper {} solve?": "problem",
+    "How does the method of {} work?": "method",
+    "What results does {} report?": "result",
+    "What are the limits of {}?": "limit",
+    "What is the main idea of {}?": "method",
+    "Why is the paper {} important?": "result",
+}
 OF_TERM = ("What is {}?", "Can you explain {}?", "What does {} mean?")
 _CASUAL = (
     "{}",
@@ -42,7 +43,7 @@ _CASUAL = (
 _MISCONCEPTION = re.compile(
     r"\*\*Misconception\.\*\*\s*(.+?)\s*\*\*Correction\.\*\*\s*(.+?)(?=\n\s*-\s|\Z)", re.DOTALL
 )
-_RUN_IN_HEAD = re.compile(r"^\*\*([^*\n]{4,50}?)(?:[.:]\*\*|\*\*[ :])", re.MULTILINE)
+_RUN_IN_HEAD = re.compile(r"^\*\*([^*\n]{4,50}?)(?:[.:]\*\*|\*\*[ :])(.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -104,28 +105,32 @@ def _of_items() -> Iterator[Asked]:
 def _of_lessons() -> Iterator[Asked]:
     for topic, lesson in load_lessons().items():
         source = f"lesson:{topic}"
-        for template in OF_TOPIC:
-            yield Asked(template.format(lesson.title), topic, source, "topic")
+        for template, section in OF_TOPIC.items():
+            said = tuple(split_sentences(lesson.sections.get(section, "")))
+            yield Asked(template.format(lesson.title), topic, source, "topic", said)
         for wrong, right in misconceptions(lesson):
             claim = _uncapitalised(wrong.rstrip(".!?"))
             said = tuple(split_sentences(right))
             for template in ("Is it true that {}?", "I read that {}. Is that right?"):
                 yield Asked(template.format(claim), topic, source, "misconception", said)
-        terms = [term for term, _, _ in definitions(lesson.markdown)]
-        heads = _RUN_IN_HEAD.findall(lesson.markdown)
-        terms += [head for head in heads if head.rstrip(".") not in ("Misconception", "Superseded")]
-        for number, term in enumerate(dict.fromkeys(terms)):
+        terms: dict[str, tuple[str, ...]] = {
+            term: (sentence,) for term, sentence, _ in definitions(lesson.markdown)
+        }
+        for head, behind in _RUN_IN_HEAD.findall(lesson.markdown):
+            if head.rstrip(".") not in ("Misconception", "Superseded"):
+                terms.setdefault(head, tuple(split_sentences(behind)))
+        for number, (term, said) in enumerate(terms.items()):
             template = OF_TERM[number % len(OF_TERM)]
-            yield Asked(template.format(term.rstrip(".")), topic, source, "term")
+            yield Asked(template.format(term.rstrip(".")), topic, source, "term", said)
 
 
 def _of_papers() -> Iterator[Asked]:
     for paper in load_papers().values():
         name = short_title(paper)
         source = f"arxiv:{paper.id}"
-        for template in OF_PAPER:
-            question = template.format(name)
-            yield Asked(question, paper.topics[0], source, "paper", document=source)
+        for template, part in OF_PAPER.items():
+            said = tuple(split_sentences(getattr(paper.note, part)))
+            yield Asked(template.format(name), paper.topics[0], source, "paper", said, source)
 
 
 def _uncapitalised(sentence: str) -> str:
