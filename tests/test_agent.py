@@ -231,6 +231,27 @@ def test_plan_names_the_next_topic(chat: Chat) -> None:
     assert chat.say("what next", "plan_next", learner="newcomer").content.startswith("**Next: ")
 
 
+def test_hours_a_week_give_a_plan_with_dates(chat: Chat) -> None:
+    offer = chat.say("what next", "plan_next", learner="ann").content
+    assert "5 hours a week" in offer and "| Topic | From | Until |" not in offer
+    plan = chat.say("I have 4 hours a week", "plan_next", slots={"stage": 2}, learner="ann").content
+    assert "**Your plan, 4 h a week: you reach the end of stage 2 by " in plan
+    assert "| Topic | From | Until |" in plan and "stage 1 by " in plan
+    later = chat.say("what next", "plan_next", learner="ann").content
+    assert "By your plan (4 h a week) you are done with this by " in later
+    assert "| Topic |" not in later
+    assert "| Topic |" in chat.say("show me the plan", "plan_next", learner="ann").content
+    assert "all by " in chat.say("how am I doing", "progress", learner="ann").content
+    assert "all by " not in chat.say("how am I doing", "progress", learner="bob").content
+
+
+def test_impossible_hours_leave_the_plan_as_it_was(chat: Chat) -> None:
+    chat.say("6 hours a week", "plan_next", learner="cleo")
+    turn = chat.say("300 hours a week", "plan_next", learner="cleo")
+    assert turn.payload["type"] == "error" and "0.5 to 80 hours" in turn.content
+    assert "(6 h a week)" in chat.say("what next", "plan_next", learner="cleo").content
+
+
 def test_progress_is_that_of_the_learner(chat: Chat) -> None:
     assert "| Stage |" in chat.say("how am I doing", "progress").content
 

@@ -355,6 +355,20 @@ def test_next_progress_and_review(run: Run) -> None:
     assert run("review", "--json").json == {"due": []}
 
 
+def test_hours_a_week_give_every_topic_a_date(run: Run) -> None:
+    assert run("progress", "--json").json["plan"] is None
+    plan = run("progress", "--hours", "4", "--goal", "2", "--json").json["plan"]
+    assert (plan["hours"], plan["goal"], plan["start"]) == (4, 2, None)
+    assert {"topic", "title", "stage", "begins", "ends", "minutes"} == set(plan["topics"][0])
+    assert plan["ends"] == plan["topics"][-1]["ends"]
+    assert run("progress", "--json").json["plan"] == plan
+    assert "4 h a week" in run("progress").out
+    assert run("progress", "--hours", "0", "--json").json["plan"] is None
+    run("progress", "--hours", "100", "--json").failed("80 hours")
+    assert run("progress", "--start", "2026-12-01").code == 2
+    assert run("progress", "--hours", "4", "--start", "soon").code == 2
+
+
 @pytest.mark.parametrize("form", ["json", "markdown"])
 def test_export_writes_a_file(run: Run, tmp_path: Path, form: str) -> None:
     out = tmp_path / "study"

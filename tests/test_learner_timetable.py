@@ -73,14 +73,14 @@ def test_any_plan_keeps_order_dates_and_hours(
         assert within[0] <= entry.begins and entry.ends < within[-1] + timedelta(days=7)
 
 
-@settings(max_examples=40)
+@settings(deadline=None, max_examples=40)
 @given(masteries)
 def test_plan_holds_what_is_open_and_no_more(mastery: dict[str, float]) -> None:
     done = {name for name, share in mastery.items() if share >= MASTERED}
     assert set(study_order(ROADMAP, mastery)) == set(TOPICS) - done - vouched(ROADMAP, mastery)
 
 
-@settings(max_examples=40)
+@settings(deadline=None, max_examples=40)
 @given(st.integers(1, 7), masteries)
 def test_goal_takes_its_prerequisites_along(goal: int, mastery: dict[str, float]) -> None:
     chosen = set(study_order(ROADMAP, mastery, goal))
@@ -245,6 +245,7 @@ def test_remark_that_is_no_pace_is_passed_over(store: Store, note: str) -> None:
     assert pace_of(store, "ann") is None
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_remark_can_be_read(note: str) -> None:
     assert read_pace(note) is None or isinstance(read_pace(note), Pace)
@@ -276,6 +277,7 @@ def test_start_and_goal_in_words() -> None:
     assert pace_in("4 hours a week from 2026-13-41") == Pace(4)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_message_can_be_read(text: str) -> None:
     pace_in(text)

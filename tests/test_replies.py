@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tutor.answer import Answer, Citation, Sentence
 from tutor.exercises.question import Grade, Question
 from tutor.exercises.quiz import QuizSession
 from tutor.ingest.terms import Term
+from tutor.learner.timetable import Pace, timetable, workload
 from tutor.summarize import Point, summary_from_notes
 
 EVIL = "<img src=x> [a](http://evil.example)"
@@ -165,6 +167,22 @@ def test_progress_is_shown_by_stage() -> None:
     text = replies.progress_markdown({"mastery": {"self-attention": 0.5}, "due": [{}]})
     assert "50%" in text and "1 review due." in text and text.count("\n| ") == 7
     assert "No reviews due." in replies.progress_markdown({"mastery": {}, "due": []})
+
+
+def test_plan_is_listed_whole_or_in_part() -> None:
+    today = date(2026, 3, 2)
+    minutes = workload(load_roadmap(), {})
+    plan = timetable(load_roadmap(), {}, [], Pace(5, goal=2), today, minutes)
+    whole, part = replies.plan_markdown(plan), replies.plan_markdown(plan, topics=3)
+    assert whole.count("\n| ") == 1 + len(plan.entries) and part.count("\n| ") == 4
+    assert "2 Mar 2026" in part and f"Then {len(plan.entries) - 3} more: stage 1 by" in part
+    assert replies.day(plan.ends or today) in replies.plan_line(plan, None)
+    first = plan.entries[0]
+    assert f"this by {replies.day(first.ends)}, all" in replies.plan_line(plan, first.topic)
+    known = {topic.id: 0.97 for topic in load_roadmap().topics()}
+    done = timetable(load_roadmap(), known, [], Pace(5), today, minutes)
+    assert "nothing is left" in replies.plan_markdown(done)
+    assert replies.plan_line(done, None) == replies.plan_line(None, None) == ""
 
 
 def test_papers_are_listed_by_place_and_disarmed() -> None:

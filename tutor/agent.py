@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
@@ -24,6 +25,7 @@ from tutor.errors import DocumentError, InputError, StoreError, TutorError
 from tutor.events import Event, Step, Token, Turn
 from tutor.exercises.hints import hint_ladder
 from tutor.exercises.quiz import QuizSession
+from tutor.learner.pace import keep_pace, pace_in, plan_of
 from tutor.papers import find_papers
 from tutor.router import RouteContext
 from tutor.sanitize import plain_text
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from tutor.app import Tutor
 
 logger = logging.getLogger(__name__)
+PLAN_TOPICS = 8  # of a plan with dates that the chat lists
 HISTORY_TURNS = 6  # of the conversation that the model sees
 LONGEST_MESSAGE = 20_000  # characters of a learner's message that are read
 
@@ -285,12 +288,32 @@ class Agent:
         return {"reply": Turn("assistant", text, {"type": "text"}), "hints": step + 1}
 
     def _plan(self, state: ChatState, emit: Any) -> dict[str, Any]:
-        text = replies.next_markdown(self._tutor.next_step(state["learner"]).to_dict())
+        step = self._tutor.next_step(state["learner"]).to_dict()
+        text = f"{replies.next_markdown(step)}\n\n{self._dates(state, step['topic'])}".rstrip()
         return {"reply": Turn("assistant", text, {"type": "text"})}
 
     def _progress(self, state: ChatState, emit: Any) -> dict[str, Any]:
         text = replies.progress_markdown(self._tutor.progress(state["learner"]))
+        text = f"{text}\n\n{self._dates(state, None)}".rstrip()
         return {"reply": Turn("assistant", text, {"type": "text"})}
+
+    def _dates(self, state: ChatState, topic: str | None) -> str:
+        """The plan with dates, whole where the message gives hours a week or asks for dates.
+
+        Raises:
+            InputError: No plan can be made of what the message gives.
+        """
+        store, learner, now = self._tutor.store, state["learner"], datetime.now(UTC)
+        text = state["text"]
+        given = pace_in(text, state.get("slots", {}).get("stage"))
+        if given is not None:
+            keep_pace(store, learner, given, now)
+        plan = plan_of(store, learner, now)
+        if plan is None:
+            return replies.PLAN_OFFER if topic else ""
+        if given is not None or _ASKS_DATES.search(text):
+            return replies.plan_markdown(plan, topics=PLAN_TOPICS)
+        return replies.plan_line(plan, topic)
 
     def _papers(self, state: ChatState, emit: Any) -> dict[str, Any]:
         query = str(state.get("slots", {}).get("query") or state["text"])
@@ -358,6 +381,7 @@ def _thread(session: str) -> dict[str, Any]:
     return {"configurable": {"thread_id": session}}
 
 
+_ASKS_DATES = re.compile(r"\b(?:dates?|plan|schedule|timetable|when)\b", re.IGNORECASE)
 _SKIPS = re.compile(r"^\W*(?:skip|pass|next)\b", re.IGNORECASE)
 _STOPS = re.compile(r"^\W*(?:stop|end|quit|cancel|exit|finish|abort)\b", re.IGNORECASE)
 _LEANING = ("it", "its", "that", "this", "they", "them", "those", "these", "he", "she", "one")

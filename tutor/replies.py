@@ -7,6 +7,7 @@ here or passes it here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from corpus.labs import Lab
@@ -16,6 +17,7 @@ from tutor.events import Turn
 from tutor.exercises.closed import letter
 from tutor.exercises.question import Grade, Question
 from tutor.exercises.quiz import QuizSession
+from tutor.learner.timetable import Timetable
 from tutor.sanitize import safe_markdown
 from tutor.summarize import PaperSummary, Point
 
@@ -23,6 +25,12 @@ DECLINE = (
     "That is outside what I teach. I can explain anything on the road to large language models, "
     "summarize a paper, or quiz you: try *explain self-attention* or *quiz me on stage 2*."
 )
+PLAN_OFFER = "Say how much time you have, such as *5 hours a week*, and you get a plan with dates."
+PLAN_NOTE = (
+    "Times are reckoned from lessons, labs and the answers until mastery shows. The plan is made "
+    "anew each day: what you finish drops out of it, what takes longer moves the rest."
+)
+MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 QUOTES_LABEL = "Quoted from the sources"
 VERDICTS = {"correct": "✓ Correct", "partial": "◐ Partly correct", "incorrect": "✗ Not correct",
             "unsure": "? I am not sure"}  # fmt: skip
@@ -183,6 +191,60 @@ def progress_markdown(rows: dict[str, Any]) -> str:
     due = len(rows["due"])
     lines.append(f"\n{due} review{'s' if due != 1 else ''} due." if due else "\nNo reviews due.")
     return "\n".join(lines)
+
+
+def plan_markdown(plan: Timetable, topics: int | None = None) -> str:
+    """A plan with dates: when each topic and each stage is done.
+
+    Args:
+        topics: How many of the next topics are listed; None lists all.
+    """
+    pace = plan.pace
+    given = f"{pace.hours:g} h a week"
+    goal = f"stage {pace.goal}" if pace.goal else "the roadmap"
+    if plan.ends is None:
+        return f"**Your plan, {given}:** nothing is left to learn up to the end of {goal}."
+    total = _duration(sum(week.minutes for week in plan.weeks))
+    many = _count(len(plan.entries), "topic")
+    reviews = _count(sum(len(week.reviews) for week in plan.weeks), "review")
+    head = (
+        f"**Your plan, {given}: you reach the end of {goal} by {day(plan.ends)}.** "
+        f"{many} in about {total}, with {reviews}."
+    )
+    shown = plan.entries[:topics]
+    lines = [head, "", "| Topic | From | Until | About |", "|---|---|---|---|"]
+    lines += [
+        f"| {e.title} | {day(e.begins)} | {day(e.ends)} | {_duration(e.minutes)} |" for e in shown
+    ]
+    if len(shown) < len(plan.entries):
+        ends = {entry.stage: entry.ends for entry in plan.entries}
+        stages = "; ".join(f"stage {n} by {day(end)}" for n, end in sorted(ends.items()))
+        lines += ["", f"Then {len(plan.entries) - len(shown)} more: {stages}."]
+    lines += ["", PLAN_NOTE]
+    return "\n".join(lines)
+
+
+def plan_line(plan: Timetable | None, topic: str | None) -> str:
+    """When a topic and the whole are done by the plan; empty without one."""
+    if plan is None or plan.ends is None:
+        return ""
+    when = next((f"this by {day(e.ends)}, " for e in plan.entries if e.topic == topic), "")
+    pace, end = f"{plan.pace.hours:g} h a week", day(plan.ends)
+    return f"By your plan ({pace}) you are done with {when}all by {end}."
+
+
+def day(given: date) -> str:
+    """A date as people write it, whatever the locale."""
+    return f"{given.day} {MONTHS[given.month - 1]} {given.year}"
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def _duration(minutes: int) -> str:
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest:02d}" if hours else f"{rest} min"
 
 
 def papers_markdown(query: str, found: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -159,13 +160,48 @@ def next_(as_json: Json = False) -> None:
 
 
 @app.command("progress")
-def progress_(as_json: Json = False) -> None:
-    """Your mastery of each topic."""
-    from tutor.replies import progress_markdown
+def progress_(
+    hours: Annotated[
+        float | None, typer.Option(help="Hours a week, for a plan with dates; 0 drops the plan.")
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="First day, as 2026-12-01.")] = None,
+    goal: Annotated[
+        int | None, typer.Option(min=1, max=7, help="Stage to reach; without it all seven.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Your mastery of each topic, and your plan with dates."""
+    from datetime import UTC, datetime
 
+    from tutor.learner.pace import keep_pace, plan_of
+    from tutor.learner.timetable import Pace
+    from tutor.replies import plan_markdown, progress_markdown
+
+    if hours is None and (start or goal):
+        raise typer.BadParameter("--start and --goal go with --hours")
+    first = _day(start)
     with opened(index=False) as tutor:
-        data = tutor.progress(tutor.settings.learner)
-    emit(data, as_json, lambda rows: markdown(progress_markdown(rows)))
+        learner, now = tutor.settings.learner, datetime.now(UTC)
+        if hours is not None:
+            keep_pace(tutor.store, learner, Pace(hours, first, goal) if hours else None, now)
+        plan = plan_of(tutor.store, learner, now)
+        data = {**tutor.progress(learner), "plan": plan.to_dict() if plan else None}
+
+    def human(rows: dict[str, Any]) -> None:
+        markdown(progress_markdown(rows))
+        if plan is not None:
+            markdown(plan_markdown(plan))
+
+    emit(data, as_json, human)
+
+
+def _day(text: str | None) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("--start is a day such as 2026-12-01") from None
 
 
 @app.command()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from corpus.roadmap import load_roadmap
@@ -39,10 +39,12 @@ def keep_pace(store: Store, learner: str, pace: Pace | None, at: datetime | None
     """Remember a learner's pace; None takes the plan back.
 
     Raises:
+        InputError: No plan can be made of it; the one before stays.
         StoreError: The database fails.
     """
-    note = ""
+    at, note = at or datetime.now(UTC), ""
     if pace is not None:
+        pace.check(load_roadmap(), at.astimezone().date())
         start = pace.start.isoformat() if pace.start else None
         note = json.dumps({"hours": pace.hours, "start": start, "goal": pace.goal})
     store.add_feedback(learner, TARGET, 0, note, at=at)

@@ -14,6 +14,7 @@ from tutor.exercises.blueprint import Gain, gains
 from tutor.learner import insight
 from tutor.learner.plan import progress_rows
 from tutor.learner.schedule import Review
+from tutor.ui.planner import build_planner
 
 # A word and a sign for each status: colour alone tells nothing to many.
 STATUS = {
@@ -37,6 +38,7 @@ def build_progress(tutor: Tutor, learner: Any) -> gr.Tab:
                 sure = gr.Markdown(elem_id="progress-sureness")
             with gr.Column(scale=2, min_width=280):
                 gained = gr.Markdown(elem_id="progress-gains")
+        planned = build_planner(tutor, learner)
         mastery = gr.HTML(elem_id="mastery-map")
         consent = gr.Checkbox(
             label="Keep the question, sources and reply when I rate an answer",
@@ -63,6 +65,7 @@ def build_progress(tutor: Tutor, learner: Any) -> gr.Tab:
 
     parts = [summary, due, sure, gained, mastery, consent]
     tab.select(show, None, parts, show_progress="hidden")
+    planned(tab)
     consent.input(allow, consent, None, show_progress="hidden")
     return tab
 
