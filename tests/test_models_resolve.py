@@ -321,7 +321,7 @@ def test_adapters_of_the_catalog_are_there_and_match_their_pins() -> None:
     tuned = [spec for spec in catalog.MODELS.values() if spec.adapter]
     assert tuned
     for spec in tuned:
-        assert resolve._adapter(spec) == catalog.ADAPTERS / spec.adapter
+        assert resolve.adapter_folder(spec) == catalog.ADAPTERS / spec.adapter
 
 
 def test_changed_or_missing_adapter_is_refused(
@@ -330,8 +330,8 @@ def test_changed_or_missing_adapter_is_refused(
     spec = next(spec for spec in catalog.MODELS.values() if spec.adapter)
     monkeypatch.setattr(resolve, "ADAPTERS", tmp_path)
     with pytest.raises(ModelError, match="missing"):
-        resolve._adapter(spec)
+        resolve.adapter_folder(spec)
     (tmp_path / spec.adapter).mkdir()
     (tmp_path / spec.adapter / "adapter_model.safetensors").write_bytes(b"other")
     with pytest.raises(ChecksumError, match="differs"):
-        resolve._adapter(spec)
+        resolve.adapter_folder(spec)

@@ -78,6 +78,11 @@ class Tutor:
         return self._embedder
 
     @property
+    def embedder_if_free(self) -> Embedder | None:
+        """The same, but None while the index is being built, which keeps it busy."""
+        return self._embedder if self.library.ready else None
+
+    @property
     def store(self) -> Store:
         """The learners' database, opened and migrated when first asked for."""
         with self._lock:
@@ -186,21 +191,22 @@ class Tutor:
             context: Earlier question that this one leans on; it joins the search.
             paper: Restrict the search to one document.
         """
-        query = f"{context} {question}".strip()
-        retriever = self.library.retriever()
-        retrieval = retriever.with_opening(retriever.search(query, paper=paper))
-        if paper is None:
-            retrieval = retriever.with_definition(question, retrieval)
         yield from answer_question(
             question,
-            retrieval,
+            self.evidence(question, context=context, paper=paper),
             llm=self.llm(),
-            # While the index is being built the embedding model is busy with it.
-            embedder=self._embedder if self.library.ready else None,
+            embedder=self.embedder_if_free,
             history=history,
             mode=mode,
             library=self.library.known_arxiv_ids(),
         )
+
+    def evidence(self, question: str, *, context: str = "", paper: str | None = None) -> Retrieval:
+        """The passages that `ask` answers a question from; arguments as there."""
+        query = f"{context} {question}".strip()
+        retriever = self.library.retriever()
+        retrieval = retriever.with_opening(retriever.search(query, paper=paper))
+        return retrieval if paper is not None else retriever.with_definition(question, retrieval)
 
     def summarize(
         self,

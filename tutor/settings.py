@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     chroma_url: str = Field("", description="Chroma server; empty keeps Chroma in this process.")
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in TUTOR_HOME.")
     shared: Path | None = Field(None, description="Optional folder with papers and data to try.")
+    runs: Path | None = Field(
+        None, description="Folder of own fine-tuning runs, to look at their adapters."
+    )
 
     # Front end
     host: str = "127.0.0.1"
@@ -59,7 +62,7 @@ class Settings(BaseSettings):
     # Network
     offline: bool = Field(False, description="Never reach for arXiv, a hub or a package index.")
 
-    @field_validator("home", "shared")
+    @field_validator("home", "shared", "runs")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         try:

@@ -243,7 +243,7 @@ def _convert(spec: ModelSpec, gguf: Path, target: Path, format: str, report: Pro
     command = [sys.executable, "-m", "tutor.models.convert", "--gguf", str(gguf)]
     command += ["--target", str(target), "--format", format]
     if spec.adapter:
-        command += ["--adapter", str(_adapter(spec))]
+        command += ["--adapter", str(adapter_folder(spec))]
     status, lines = run_child(command, read_line)
     if status:
         reason = problem or (lines[-1] if lines else f"status {status}")
@@ -251,8 +251,13 @@ def _convert(spec: ModelSpec, gguf: Path, target: Path, format: str, report: Pro
         raise ModelError(f"{spec.name} can't be converted: {reason}.", cure)
 
 
-def _adapter(spec: ModelSpec) -> Path:
-    """The folder of a model's adapter, its weights checked against their pin."""
+def adapter_folder(spec: ModelSpec) -> Path:
+    """The folder of a model's adapter, its weights checked against their pin.
+
+    Raises:
+        ModelError: It is missing.
+        ChecksumError: It has changed.
+    """
     folder = ADAPTERS / spec.adapter
     weights = folder / "adapter_model.safetensors"
     if not weights.is_file():
