@@ -100,7 +100,7 @@ def test_running_server_is_used_instead_of_a_new_one(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = FakeLLM()
-    monkeypatch.setattr("tutor.models.serve.running_llm", lambda _: running)
+    monkeypatch.setattr("tutor.models.shared.running_llm", lambda _: running)
     tutor = Tutor(settings)
     assert tutor.connect() is running and tutor.server is None
 
@@ -129,7 +129,7 @@ class FakeServer:
 def test_server_that_fails_is_logged_and_stopped_at_the_end(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("tutor.models.serve.running_llm", lambda _: None)
+    monkeypatch.setattr("tutor.models.shared.running_llm", lambda _: None)
     monkeypatch.setattr("tutor.models.serve.ModelServer", FakeServer)
     tutor = Tutor(settings)
     assert tutor.connect() is None and "No disk." in caplog.text
@@ -146,7 +146,7 @@ def test_error_while_connecting_is_logged(
     def fail(_: Any) -> None:
         raise ServerError("It is gone.")
 
-    monkeypatch.setattr("tutor.models.serve.running_llm", fail)
+    monkeypatch.setattr("tutor.models.shared.running_llm", fail)
     assert Tutor(settings).connect() is None and "It is gone." in caplog.text
 
 

@@ -164,7 +164,7 @@ def test_ask_uses_the_model_that_runs(run: Run, monkeypatch: pytest.MonkeyPatch)
         "Self-attention lets every token of a sequence collect information from every other "
         "token of the same sequence [1]. Scores are divided by the square root of the key size."
     )
-    monkeypatch.setattr("tutor.models.serve.running_llm", lambda _: FakeLLM(draft))
+    monkeypatch.setattr("tutor.models.shared.running_llm", lambda _: FakeLLM(draft))
     data = run("ask", "What is self-attention?", "--json").json
     assert data["mode"] == "model" and data["model"] == "fake-model"
 

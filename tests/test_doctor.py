@@ -27,7 +27,7 @@ def look(settings: Settings) -> dict[str, Check]:
 def light(monkeypatch: pytest.MonkeyPatch) -> None:
     """Checks of parts that take long, answered."""
     monkeypatch.setattr(doctor, "_index", lambda _: "1 documents, 2 passages")
-    monkeypatch.setattr("tutor.models.serve.running_llm", lambda _: None)
+    monkeypatch.setattr("tutor.models.shared.running_llm", lambda _: None)
 
 
 def test_fresh_home_is_told_what_cures_it(settings: Settings, light: None) -> None:
@@ -90,7 +90,7 @@ def test_open_front_end_without_password_is_reported(light: None, settings: Sett
 def test_remote_server_makes_model_and_vllm_unnecessary(
     settings: Settings, light: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tutor.models.serve.running_llm", lambda _: FakeLLM())
+    monkeypatch.setattr("tutor.models.shared.running_llm", lambda _: FakeLLM())
     checks = look(settings.model_copy(update={"llm_url": "http://127.0.0.1:9"}))
     assert checks["model"].ok and checks["vllm"].ok
     assert checks["server"].detail == "fake-model answers"

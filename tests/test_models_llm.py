@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from tutor.errors import ConfigError, ServerError
 from tutor.models.client import ServedModel, VllmClient, connect, discover
 from tutor.models.llm import MARGIN, MESSAGE_OVERHEAD, Message, fit_messages
-from tutor.models.serve import running_llm
+from tutor.models.shared import running_llm
 from tutor.settings import Settings
 
 ASK = [Message("user", "What is attention?")]

@@ -18,7 +18,9 @@ import pytest
 
 from tutor.models import launch, serve, watchdog
 from tutor.models.catalog import Cpu
-from tutor.models.serve import ModelServer, Pace, ServerStatus, last_error, running_llm
+from tutor.models.remains import last_error
+from tutor.models.serve import ModelServer, Pace, ServerStatus
+from tutor.models.shared import running_llm
 from tutor.settings import Settings
 
 # Serves /health and /v1/models like vLLM, with a child (the "engine") of its own.
@@ -195,7 +197,7 @@ def test_server_that_keeps_dying_fails_with_its_own_words_and_is_retried(stage: 
 
 def test_server_that_never_answers_is_killed(stage: Stage) -> None:
     stage.mode = "mute"
-    server = stage.server(Pace(poll=0.05, start_limit=0.5, deaths_to_give_up=1, slow_retry=60))
+    server = stage.server(Pace(poll=0.05, start_limit=6, deaths_to_give_up=1, slow_retry=60))
     server.start()
     _wait(lambda: server.status.state == "failed")
     assert "did not answer within" in server.status.detail
@@ -207,7 +209,7 @@ def test_server_that_goes_deaf_is_restarted(stage: Stage) -> None:
     server.start()
     assert server.wait_ready(15)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(serve, "_is_healthy", lambda _url: False)
+        patch.setattr(serve, "is_healthy", lambda _url: False)
         _wait(lambda: server.status.state != "ready")
     _wait(lambda: len(stage.pids()) == 2 and server.status.state == "ready")
 
@@ -221,7 +223,7 @@ def test_port_clash_gets_another_port(stage: Stage, monkeypatch: pytest.MonkeyPa
         ports = iter([taken.getsockname()[1]])
         original = serve._free_port
         monkeypatch.setattr(serve, "_free_port", lambda: next(ports, None) or original())
-        monkeypatch.setattr(serve, "_is_healthy", _quick_health(serve._is_healthy))
+        monkeypatch.setattr(serve, "is_healthy", _quick_health(serve.is_healthy))
         server = stage.server()
         server.start()
         _wait(lambda: server.status.state == "ready")

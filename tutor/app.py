@@ -136,7 +136,8 @@ class Tutor:
         """
         if not self.use_model:
             return None
-        from tutor.models.serve import ModelServer, running_llm
+        from tutor.models.serve import ModelServer
+        from tutor.models.shared import running_llm
 
         try:
             self._fixed_llm = running_llm(self.settings)

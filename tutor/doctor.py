@@ -139,7 +139,7 @@ def _vllm(settings: Settings) -> str:
 
 
 def _server(settings: Settings) -> str:
-    from tutor.models.serve import running_llm
+    from tutor.models.shared import running_llm
 
     llm = running_llm(settings)
     return f"{llm.name} answers" if llm else "not running; 'tutor serve' starts it"

@@ -23,7 +23,8 @@ from pydantic import BaseModel, Field
 from tutor.errors import ServerError
 from tutor.models.catalog import SMALL
 from tutor.models.llm import LLM, Message
-from tutor.models.serve import ModelServer, running_llm
+from tutor.models.serve import ModelServer
+from tutor.models.shared import running_llm
 from tutor.settings import Settings
 
 pytestmark = [

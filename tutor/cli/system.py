@@ -70,7 +70,7 @@ def prepare(name: Annotated[str, typer.Argument()], as_json: Json = False) -> No
 def which(as_json: Json = False) -> None:
     """The model in use, and where it runs."""
     from tutor.models.catalog import choose_model
-    from tutor.models.serve import running_llm
+    from tutor.models.shared import running_llm
 
     settings = load_settings()
     running = running_llm(settings)

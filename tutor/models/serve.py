@@ -8,10 +8,7 @@ start.
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import re
 import secrets
 import socket
 import subprocess
@@ -22,12 +19,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tutor.errors import ModelError, ServerError, TutorError
+from tutor.errors import ServerError, TutorError
 from tutor.models import watchdog
 from tutor.models.catalog import MODELS, choose_model, has_gpu, read_cpu
-from tutor.models.client import ServedModel, VllmClient, connect, discover
-from tutor.models.launch import MARKER, vllm_command, vllm_environment
+from tutor.models.client import ServedModel, connect, discover
+from tutor.models.launch import vllm_command, vllm_environment
+from tutor.models.remains import end_stale, last_error, rotate_log
 from tutor.models.resolve import prepare
+from tutor.models.shared import (
+    client_of,
+    is_alive,
+    is_healthy,
+    record_path,
+    shared_llm,
+    write_record,
+)
 from tutor.settings import Settings
 
 if TYPE_CHECKING:
@@ -192,8 +198,8 @@ class ModelServer:
                 lock.acquire(timeout=0)
                 break
             except Timeout:
-                llm = self._llm if self._llm and _is_alive(self._settings) else None
-                llm = llm or _shared_llm(self._settings)
+                llm = self._llm if self._llm and is_alive(self._settings) else None
+                llm = llm or shared_llm(self._settings)
                 if llm is not None:
                     self._set("ready", f"{llm.name}, run by another Tutor.", None, llm)
                 else:
@@ -203,7 +209,7 @@ class ModelServer:
             end_stale(self._settings)
             self._own()
         finally:
-            _record_path(self._settings).unlink(missing_ok=True)
+            record_path(self._settings).unlink(missing_ok=True)
             lock.release()
 
     def _own(self) -> None:
@@ -252,7 +258,7 @@ class ModelServer:
             command = vllm_command(folder, name, port, settings, cpu, gpu=gpu)
         environment = vllm_environment(settings, key, cpu, gpu=gpu)
         self._set("starting", f"Loading {name}; this takes a minute or two.")
-        path = _rotate_log(settings)
+        path = rotate_log(settings)
         with path.open("wb") as output:
             process = watchdog.spawn(
                 command, env=environment, stdout=output, stderr=subprocess.STDOUT
@@ -270,11 +276,11 @@ class ModelServer:
                 "pid": process.pid,
                 "tokenizer": str(tokenizer) if tokenizer.is_file() else None,
             }
-            _write_record(settings, record)
-            self._set("ready", f"{served.name} is ready.", None, _client(settings, record))
+            write_record(settings, record)
+            self._set("ready", f"{served.name} is ready.", None, client_of(settings, record))
             self._watch(process, url, path)
         finally:
-            _record_path(settings).unlink(missing_ok=True)
+            record_path(settings).unlink(missing_ok=True)
             watchdog.stop(process)
 
     def _await_health(
@@ -283,7 +289,7 @@ class ModelServer:
         deadline = time.monotonic() + self._pace.start_limit
         while time.monotonic() < deadline:
             _raise_if_dead(process, path)
-            if _is_healthy(url):
+            if is_healthy(url):
                 served = discover(url, key)
                 if served.name != name:
                     raise ServerError(f"Another server has taken {url}.", "It is tried again.")
@@ -299,69 +305,10 @@ class ModelServer:
         while True:
             self._pause(self._pace.watch)
             _raise_if_dead(process, path)
-            if _is_healthy(url):
+            if is_healthy(url):
                 heard = time.monotonic()
             elif time.monotonic() - heard > self._pace.deaf_limit:
                 raise ServerError("The model server stopped answering.", f"See {path}.")
-
-
-def running_llm(settings: Settings) -> LLM | None:
-    """The model of TUTOR_LLM_URL, or of a server that another Tutor runs; None without one."""
-    if not settings.llm_url:
-        return _shared_llm(settings)
-    try:
-        return connect(settings)
-    except ServerError as error:
-        log.warning("%s", error)
-        return None
-
-
-def end_stale(settings: Settings) -> None:
-    """Kills what is left of an earlier server of this TUTOR_HOME; call with the lock held.
-
-    That is: whatever carries our marker, and the orphans of its session. (vLLM's engine and workers
-    retitle themselves, which overwrites the environment that others see.)
-    """
-    import psutil
-
-    def is_marked(process: psutil.Process) -> bool:
-        try:
-            return bool(process.environ().get(MARKER) == str(settings.home))
-        except (psutil.Error, OSError):
-            return False  # gone, or somebody else's
-
-    try:
-        session = int((settings.folder("run") / "server.pid").read_text("utf-8"))
-        # A number in use as a session's is not given out again; with a leader that is not ours
-        # the session of old has ended.
-        if psutil.pid_exists(session) and not is_marked(psutil.Process(session)):
-            session = 0
-    except (OSError, ValueError, psutil.Error):
-        session = 0
-    for process in psutil.process_iter():
-        try:
-            if is_marked(process) or (session and os.getsid(process.pid) == session):
-                log.warning("Ending process %d of an earlier model server", process.pid)
-                process.kill()
-        except (psutil.Error, OSError):
-            continue
-
-
-def last_error(path: Path) -> str:
-    """The last error message in a server's log; empty where there is none."""
-    try:
-        with path.open("rb") as stream:
-            stream.seek(max(0, path.stat().st_size - 65_536))
-            lines = stream.read().decode("utf-8", "replace").splitlines()
-    except OSError:
-        return ""
-    found = [match[1] for line in lines if (match := _ERROR.search(line))]
-    # vLLM's last word points to the cause further up.
-    causes = [message for message in found if "root cause" not in message]
-    return (causes or found or [""])[-1][:300]
-
-
-_ERROR = re.compile(r"\b((?:\w+\.)*\w*(?:Error|Exception): \S.*)")
 
 
 def _raise_if_dead(process: subprocess.Popen[bytes], path: Path) -> None:
@@ -377,73 +324,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _is_healthy(url: str) -> bool:
-    import httpx
-
-    try:
-        return httpx.get(f"{url}/health", timeout=10.0, trust_env=False).status_code == 200
-    except httpx.HTTPError:
-        return False
-
-
-def _rotate_log(settings: Settings) -> Path:
-    """An empty log; the one before is kept as vllm.log.1."""
-    path = settings.folder("logs") / "vllm.log"
-    if path.exists():
-        os.replace(path, path.with_suffix(".log.1"))
-    return path
-
-
-def _record_path(settings: Settings) -> Path:
-    return settings.folder("run") / "server.json"
-
-
-def _write_record(settings: Settings, record: dict[str, object]) -> None:
-    path = _record_path(settings)
-    partial = path.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        json.dump(record, stream)
-    os.replace(partial, path)
-
-
-def _client(settings: Settings, record: dict[str, object]) -> VllmClient:
-    """Raises ModelError on a malformed record."""
-    try:
-        model = ServedModel(str(record["model"]), int(str(record["context_length"])))
-        tokenizer = Path(str(record["tokenizer"])) if record.get("tokenizer") else None
-        return VllmClient(
-            str(record["url"]),
-            str(record["key"]),
-            model,
-            timeout_s=settings.llm_timeout_s,
-            tokenizer=tokenizer,
-        )
-    except (KeyError, ValueError) as error:
-        raise ModelError(f"run/server.json is malformed: {error}.") from error
-
-
-def _read_live_record(settings: Settings) -> dict[str, object] | None:
-    """The record of a server whose process lives and answers, else None."""
-    try:
-        record = json.loads((settings.home / "run" / "server.json").read_text("utf-8"))
-        os.kill(int(record["pid"]), 0)
-        return record if _is_healthy(str(record["url"])) else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _is_alive(settings: Settings) -> bool:
-    return _read_live_record(settings) is not None
-
-
-def _shared_llm(settings: Settings) -> LLM | None:
-    record = _read_live_record(settings)
-    try:
-        return None if record is None else _client(settings, record)
-    except ModelError as error:
-        log.warning("%s", error)
-        return None
