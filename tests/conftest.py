@@ -73,6 +73,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fail-on-skip", action="store_true", help="count a skipped test as failed")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the tests that need arXiv itself out, unless -m asks for them."""
+    if "live" not in config.option.markexpr:
+        left_out = [item for item in items if "live" in item.keywords]
+        items[:] = [item for item in items if "live" not in item.keywords]
+        config.hook.pytest_deselected(items=left_out)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     """Turn skips into failures where the option says so; deselected live tests are no skips."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tutor.errors import InputError, NetworkError, NotFoundError
-from tutor.ingest.arxiv import ArxivClient, parse_arxiv_id
+from tutor.ingest.arxiv import ArxivClient, ArxivPaper, parse_arxiv_id
+from tutor.ingest.identifiers import mentioned_arxiv_ids, mentioned_dois, parse_doi, squeeze
 from tutor.settings import Settings
 
 ENTRY = """<entry><id>http://arxiv.org/abs/{id}</id><title>A  paper
@@ -299,6 +302,8 @@ def test_an_unreachable_host_is_a_network_error(home: Path) -> None:
         ("cs/0112017", "cs/0112017"),
         ("https://arxiv.org/abs/quant-ph/0201082v1", "quant-ph/0201082"),
         ("math.GT/0309136v2", "math/0309136"),
+        ("10.48550/arXiv.1706.03762", "1706.03762"),
+        ("https://doi.org/10.48550/arXiv.2305.18290", "2305.18290"),
         ("0000.0000", None),
         ("1713.12345", None),
         ("https://example.org/abs/1706.03762", None),
@@ -316,3 +321,135 @@ def test_parse_arxiv_id(text: str, expected: str | None) -> None:
 def test_parse_arxiv_id_of_anything_is_safe_in_a_path(text: str) -> None:
     found = parse_arxiv_id(text)
     assert found is None or ".." not in found and not found.startswith("/")
+
+
+# --- other names of papers --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10.1162/neco.1997.9.8.1735", "10.1162/neco.1997.9.8.1735"),
+        ("https://doi.org/10.18653/v1/N19-1423", "10.18653/v1/n19-1423"),
+        ("doi:10.1002/(SICI)1097-4571(199009)41:6<391::AID-ASI1>3.0.CO;2-9", "x"),
+        ("10.12/3", None),
+        ("Attention", None),
+    ],
+)
+def test_parse_doi(text: str, expected: str | None) -> None:
+    found = parse_doi(text)
+    assert found == expected or (expected == "x" and found and found.startswith("10.1002/(sici)"))
+
+
+def test_ids_and_dois_are_read_out_of_running_text() -> None:
+    text = (
+        "Adam. arXiv preprint arXiv:1412.6980, 2014. See (https://doi.org/10.1162/neco.1997.9.8)."
+        " CoRR, abs/1706.03762; doi:10.48550/arXiv.1810.04805. Pages 2001.12345 of no list."
+    )
+    assert set(mentioned_arxiv_ids(text)) == {"1412.6980", "1810.04805"}
+    assert "10.1162/neco.1997.9.8" in mentioned_dois(text)
+
+
+def test_titles_compare_without_case_accents_and_punctuation() -> None:
+    assert squeeze("Garc´ıa–Durán: Pre-training") == squeeze("garcia duran pretraining")
+
+
+def test_paper_is_found_by_its_title(server: Server, client: ArxivClient) -> None:
+    other = feed("2005.00002v1").replace(b"A  paper\n  on foxes", b"A paper on foxes and hounds")
+    both = other.replace(b"</feed>", feed("2005.00001v1").partition(b"PerPage>")[2])
+    server.replies = [(200, {}, both.replace(b"1</opensearch:itemsPerPage>", b"", 1))]
+    [paper] = client.find_title('A Paper on "Foxes"')
+    assert paper.arxiv_id == "2005.00001"
+    assert arguments(server)["search_query"] == ['ti:"A Paper on Foxes"']
+
+
+def test_paper_is_found_by_its_doi_and_by_no_other(server: Server, client: ArxivClient) -> None:
+    doi = b'<arxiv:doi xmlns:arxiv="http://arxiv.org/schemas/atom">10.1000/FOX</arxiv:doi></entry>'
+    server.replies = [(200, {}, feed("2005.00001v1").replace(b"</entry>", doi))]
+    found = client.find_doi("10.1000/fox")
+    assert found is not None and found.arxiv_id == "2005.00001"
+    assert client.find_doi("10.1000/hound") is None, "arXiv's nearest is not what was asked for"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"<author>", b'<arxiv:comment xmlns:arxiv="http://arxiv.org/schemas/atom">This paper has '
+         b"been withdrawn by the author due to a crucial error</arxiv:comment><author>"),
+        (b"We study foxes.", b"This paper has been withdrawn due to a crucial error."),
+    ],
+)  # fmt: skip
+def test_withdrawn_paper_is_not_fetched_but_its_earlier_version_is_named(
+    server: Server, client: ArxivClient, old: bytes, new: bytes
+) -> None:
+    server.replies = [(200, {}, feed("2005.00001v2").replace(old, new, 1))]
+    with pytest.raises(NotFoundError, match="withdrawn.*error.*2005.00001v1"):
+        client.fetch_pdf("2005.00001")
+    assert client.get(["2005.00001"])[0].to_dict()["withdrawn"] is True
+
+
+def test_paper_about_withdrawals_is_not_withdrawn(server: Server, client: ArxivClient) -> None:
+    body = feed("2005.00001v1").replace(b"We study foxes.", b"Drugs that were withdrawn early.")
+    server.replies = [(200, {}, body)]
+    [paper] = client.get(["2005.00001"])
+    assert not paper.withdrawn
+    assert ArxivPaper.from_dict(json.loads(json.dumps(paper.to_dict()))) == paper
+
+
+# --- replies that arXiv really gave -----------------------------------------------------------
+
+
+def recorded(shared: Path) -> list[dict[str, str]]:
+    folder = shared / "data" / "arxiv_api" / "tests" / "fixtures"
+    return [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
+
+
+def test_every_recorded_reply_is_read_as_it_stands(
+    server: Server, client: ArxivClient, shared: Path
+) -> None:
+    replies = recorded(shared)
+    assert len(replies) >= 20 and any(reply["status_code"] != 200 for reply in replies)
+    for number, reply in enumerate(replies):
+        body = reply["body"].encode("latin-1")
+        names = re.findall(r"<id>https?://arxiv\.org/abs/(\S+?)</id>", reply["body"])
+        server.replies = [(int(reply["status_code"]), {}, body)]
+        if reply["status_code"] != 200:
+            with pytest.raises(InputError):
+                client.search(f"refused {number}")
+            continue
+        found = client.search(f"testing {number}", max_results=max(len(names), 1))
+        assert [p.arxiv_id for p in found] == [parse_arxiv_id(name) for name in names], reply["url"]
+        for paper in found:
+            assert paper.title and paper.authors and paper.abstract and paper.version >= 1
+            assert "\n" not in paper.title and 1991 <= paper.year <= 2030
+            assert not paper.doi or parse_doi(paper.doi) == paper.doi, paper.doi
+
+
+def test_recorded_replies_come_behind_a_busy_server(
+    server: Server, client: ArxivClient, shared: Path
+) -> None:
+    body = next(r["body"] for r in recorded(shared) if "id_list=1605.08386" in r["url"])
+    server.replies = [
+        (503, {"Retry-After": "0"}, b"busy"), (429, {}, b"Rate exceeded."),
+        (200, {}, body.encode("latin-1")),
+    ]  # fmt: skip
+    [paper] = client.get(["1605.08386"])
+    assert (paper.arxiv_id, paper.version) == ("1605.08386", 1) and not paper.withdrawn
+
+
+def test_recorded_empty_reply_means_that_the_paper_is_unknown(
+    server: Server, client: ArxivClient, shared: Path
+) -> None:
+    body = next(r["body"] for r in recorded(shared) if "id_list=0000.0000" in r["url"])
+    server.replies = [(200, {}, body.encode("latin-1"))]
+    with pytest.raises(NotFoundError, match="no paper 2005.00001"):
+        client.fetch_pdf("2005.00001")
+
+
+@pytest.mark.live
+def test_arxiv_itself_answers(home: Path) -> None:
+    client = ArxivClient(Settings(home=home))
+    [paper] = client.get(["1706.03762"])
+    assert paper.title == "Attention Is All You Need" and paper.version >= 7
+    assert client.find_title(paper.title)[0].arxiv_id == "1706.03762"
+    assert client.fetch_pdf("1706.03762v1").stat().st_size > 100_000

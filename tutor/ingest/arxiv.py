@@ -7,85 +7,29 @@ import os
 import re
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from corpus.papers import load_papers
 from tutor.errors import InputError, NetworkError, NotFoundError
+from tutor.ingest.entry import ArxivPaper, read_entry
+from tutor.ingest.identifiers import parse_arxiv_id, split_arxiv_id, squeeze
 from tutor.ingest.transport import DELAY_S, Transport
 from tutor.settings import Settings
+
+__all__ = ["ArxivClient", "ArxivPaper", "parse_arxiv_id"]
 
 QUERY_URL = "https://export.arxiv.org/api/query?{}"
 PDF_URL = "https://arxiv.org/pdf/{}"
 MAX_PDF_MB = 100
 MAX_RESULTS = 100
 
-_ID = re.compile(
-    r"(?:(?:https?://)?(?:www\.|export\.)?arxiv\.org/(?:abs|pdf|html)/|arxiv:\s*)?"
-    r"(?P<id>\d{2}(?:0[1-9]|1[0-2])\.\d{4,5}"
-    r"|[a-z]+(?:-[a-z]+)?(?:\.[a-z]{2})?/\d{2}(?:0[1-9]|1[0-2])\d{3})"
-    r"(?:v(?P<version>[1-9]\d?))?(?:\.pdf)?(?:[?#].*)?",
-    re.IGNORECASE,
-)
-_FIELD_QUERY = re.compile(r"\b(?:ti|au|abs|co|jr|cat|rn|id|all|submittedDate):")
-
-
-@dataclass(frozen=True)
-class ArxivPaper:
-    """A paper as arXiv lists it.
-
-    Attributes:
-        arxiv_id: Without the version.
-        published: When the first version was submitted.
-    """
-
-    arxiv_id: str
-    version: int
-    title: str
-    authors: tuple[str, ...]
-    abstract: str
-    published: datetime
-    updated: datetime
-    categories: tuple[str, ...]
-    doi: str | None
-    journal: str | None
-
-    @property
-    def year(self) -> int:
-        """Year of the first version."""
-        return self.published.year
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready data."""
-        dates = {"published": self.published.isoformat(), "updated": self.updated.isoformat()}
-        return {**asdict(self), **dates, "year": self.year}
-
-
-def _split_id(text: str) -> tuple[str, int | None] | None:
-    match = _ID.fullmatch(text.strip())
-    if not match:
-        return None
-    archive, slash, number = match["id"].rpartition("/")
-    # The subject class of an old id ("math.GT/0309136") is no part of it.
-    name = f"{archive.split('.')[0].lower()}{slash}{number}"
-    return name, int(match["version"]) if match["version"] else None
-
-
-def parse_arxiv_id(text: str) -> str | None:
-    """The arXiv id, without version, that `text` is; None if it is none.
-
-    Takes ids, ids with a version, "arXiv:…", addresses of abstracts and PDFs, and ids of before
-    2007 such as cs/0112017.
-    """
-    found = _split_id(text)
-    return found[0] if found else None
+_FIELD_QUERY = re.compile(r"\b(?:ti|au|abs|co|jr|cat|rn|id|all|doi|submittedDate):")
 
 
 def _require_id(text: str) -> tuple[str, int | None]:
-    found = _split_id(text)
+    found = split_arxiv_id(text)
     if found is None:
         raise InputError(
             f"'{text[:80]}' is not an arXiv id.", "Give one such as 1706.03762 or cs/0112017."
@@ -93,8 +37,12 @@ def _require_id(text: str) -> tuple[str, int | None]:
     return found
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _words(text: str) -> list[str]:
+    """The words of a query, at most twenty; nothing else reaches arXiv's syntax."""
+    words = re.findall(r"[^\W_]+(?:[-'][^\W_]+)*", text)
+    if not words:
+        raise InputError("The query holds no word.", "Name a subject or an author.")
+    return words[:20]
 
 
 class ArxivClient:
@@ -139,11 +87,9 @@ class ArxivClient:
             NetworkError: arXiv can't be reached.
         """
         if not _FIELD_QUERY.search(query):
-            words = re.findall(r"[^\W_]+(?:[-'][^\W_]+)*", query)
-            if not words:
-                raise InputError("The query holds no word.", "Name a subject or an author.")
-            every = " AND ".join(f"all:{word}" for word in words[:20])
-            query = f'ti:"{" ".join(words[:20])}" OR ({every})' if len(words) > 1 else every
+            words = _words(query)
+            every = " AND ".join(f"all:{word}" for word in words)
+            query = f'ti:"{" ".join(words)}" OR ({every})' if len(words) > 1 else every
         return self._run(query=query[:1000], max_results=max_results)
 
     def get(self, ids: Sequence[str]) -> list[ArxivPaper]:
@@ -158,6 +104,28 @@ class ArxivClient:
             name, version = _require_id(text)
             names.append(f"{name}v{version}" if version else name)
         return self._run(id_list=names, max_results=len(names)) if names else []
+
+    def find_title(self, title: str) -> list[ArxivPaper]:
+        """Papers that bear this title, best first; where none does, the nearest ones by words.
+
+        Raises:
+            InputError: The title holds no word.
+            NetworkError: arXiv can't be reached.
+        """
+        words = _words(title)
+        found = self._run(query=f'ti:"{" ".join(words)}"', max_results=10)
+        named = [paper for paper in found if squeeze(paper.title) == squeeze(title)]
+        return named or found or self.search(" ".join(words), max_results=5)
+
+    def find_doi(self, doi: str) -> ArxivPaper | None:
+        """The paper whose published version has this DOI, if its authors told arXiv.
+
+        Raises:
+            NetworkError: arXiv can't be reached.
+        """
+        doi = re.sub(r'["\s]', "", doi).lower()
+        found = self._run(query=f'doi:"{doi}"', max_results=10)
+        return next((paper for paper in found if paper.doi == doi), None)
 
     def latest(
         self, categories: Sequence[str], days: int, max_results: int = 50
@@ -204,7 +172,7 @@ class ArxivClient:
             raise NetworkError(
                 f"arXiv's reply can't be read ({type(error).__name__}).", "Try again later."
             ) from error
-        return [paper for result in results if (paper := _paper(result))]
+        return [paper for result in results if (paper := read_entry(result))]
 
     def fetch_pdf(self, arxiv_id: str) -> Path:
         """The PDF of a paper under TUTOR_HOME/papers, fetched unless it is there already.
@@ -214,7 +182,7 @@ class ArxivClient:
 
         Raises:
             InputError: `arxiv_id` is none.
-            NotFoundError: arXiv does not know it.
+            NotFoundError: arXiv does not know it, or it was withdrawn.
             NetworkError: arXiv can't be reached, or what it sends is no PDF.
         """
         name, version = _require_id(arxiv_id)
@@ -240,7 +208,14 @@ class ArxivClient:
             raise
         if not papers:
             raise NotFoundError(f"arXiv knows no paper {name}.", "Check the id.")
-        return papers[0].version
+        [paper, *_] = papers
+        if paper.withdrawn:
+            earlier = paper.version - 1
+            raise NotFoundError(
+                f"{name} was withdrawn: {(paper.comment or paper.abstract)[:200].rstrip('.')}.",
+                f"An earlier version may be there: add {name}v{earlier}." if earlier else "",
+            )
+        return paper.version
 
     def _download(self, url: str, target: Path) -> None:
         partial = target.with_suffix(f".{os.getpid()}.partial")
@@ -282,31 +257,3 @@ def _is_intact(pdf: Path) -> bool:
         return hashlib.sha256(pdf.read_bytes()).hexdigest() == wanted
     except (OSError, UnicodeDecodeError):
         return False
-
-
-def _paper(result: Any) -> ArxivPaper | None:
-    """One entry of a reply; None for an entry that is no paper.
-
-    Raises:
-        InputError: The entry is an error message of arXiv's.
-    """
-    if "/api/errors" in result.entry_id:
-        raise InputError(
-            f"arXiv does not understand the request: {_one_line(result.summary)[:200]}.",
-            "Check the id or the words of the query.",
-        )
-    found = _split_id(result.entry_id)
-    if found is None:
-        return None
-    return ArxivPaper(
-        arxiv_id=found[0],
-        version=found[1] or 1,
-        title=_one_line(result.title),
-        authors=tuple(_one_line(author.name) for author in result.authors),
-        abstract=_one_line(result.summary),
-        published=result.published,
-        updated=result.updated,
-        categories=tuple(result.categories),
-        doi=result.doi,
-        journal=result.journal_ref,
-    )
