@@ -227,3 +227,11 @@ def test_damaged_bytes_give_text_or_a_document_error(place: int, junk: bytes) ->
         read_pdf(data[:place] + junk + data[place + len(junk) :], "x.pdf")
     except DocumentError as error:
         assert error.cure
+
+
+def test_own_doi_is_the_only_one_on_the_first_page() -> None:
+    from tutor.ingest.pdf import _own_doi
+
+    assert _own_doi("Foxes. https://doi.org/10.1000/FOX. We study foxes.") == "10.1000/fox"
+    assert _own_doi("doi:10.1000/fox and doi:10.1000/hound") is None
+    assert _own_doi("https://doi.org/10.48550/arXiv.2401.00001") is None, "that is its arXiv id"

@@ -229,6 +229,72 @@ def test_removed_document_leaves_nothing(library: Library, tmp_path: Path, home:
         library.remove("file:fox")
 
 
+# --- one paper, several files -----------------------------------------------------------------
+
+TITLE = "Foxes Are Few-Shot Learners of Tracks"
+
+
+def add(library: Library, document: Document, monkeypatch: pytest.MonkeyPatch) -> Any:
+    path = library._settings.folder("uploads") / "given.txt"
+    path.write_text("given", "utf-8")
+    monkeypatch.setattr(module, "parse_many", lambda *_, **__: iter([(path, document)]))
+    [result] = library.ingest([path])
+    return result
+
+
+def an_edition(doc_id: str, title: str = TITLE, **fields: Any) -> Document:
+    arxiv_id = doc_id.removeprefix("arxiv:") if doc_id.startswith("arxiv:") else None
+    return a_document(doc_id, f"{FOX} {doc_id}", title=title, arxiv_id=arxiv_id, **fields)
+
+
+def test_file_of_a_paper_that_came_from_arxiv_joins_it(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(library, an_edition("arxiv:2401.00001"), monkeypatch)
+    again = add(
+        library, an_edition("file:1", title=TITLE.upper(), authors=("Doe, J.",)), monkeypatch
+    )
+    assert (again.status, again.doc_id) == ("unchanged", "arxiv:2401.00001")
+    assert [row.doc_id for row in library.documents()] == ["arxiv:2401.00001"]
+
+
+@pytest.mark.parametrize("later", ["arxiv:2401.00001", "file:2"])
+def test_better_edition_takes_the_place_of_a_file(
+    library: Library, monkeypatch: pytest.MonkeyPatch, later: str
+) -> None:
+    add(library, an_edition("file:1"), monkeypatch)
+    assert add(library, an_edition(later, sha256="2" * 64), monkeypatch).status == "added"
+    assert [row.doc_id for row in library.documents()] == [later]
+    with pytest.raises(NotFoundError):
+        library.document("file:1")
+
+
+def test_same_doi_is_the_same_paper_whatever_the_title(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(library, an_edition("file:1", doi="10.1000/fox"), monkeypatch)
+    add(library, an_edition("file:2", title="Errata", doi="10.1000/fox"), monkeypatch)
+    assert [row.doc_id for row in library.documents()] == ["file:2"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (an_edition("arxiv:2401.00001"), an_edition("arxiv:2401.00002")),
+        (an_edition("file:1"), an_edition("file:2", authors=("Ann Other",))),
+        (an_edition("file:1", title="Notes"), an_edition("file:2", title="Notes")),
+        (an_edition("file:1", page_texts=(), authors=()), an_edition("file:2")),
+    ],
+    ids=["two arXiv ids", "other authors", "a title that is nobody's own", "a text of that title"],
+)
+def test_different_papers_stay_apart(
+    library: Library, monkeypatch: pytest.MonkeyPatch, first: Document, second: Document
+) -> None:
+    add(library, first, monkeypatch)
+    add(library, second, monkeypatch)
+    assert len(library.documents()) == 2
+
+
 def test_only_added_documents_can_be_removed(library: Library) -> None:
     library.sync_corpus()
     for name in ("nothing", "lesson:self-attention", "arxiv:1706.03762", "../x"):

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from corpus.papers import load_papers
+from tutor.citations import CitationGraph, Citations, Known
 from tutor.errors import ModelError, NetworkError, NotFoundError, StoreError, TutorError
 from tutor.ingest.arxiv import parse_arxiv_id
 from tutor.ingest.chunk import chunk_document
@@ -27,6 +28,7 @@ from tutor.ingest.document import Chunk, Document, Section, list_documents
 from tutor.ingest.worker import parse_many
 from tutor.retrieve import STOP_WORDS, Retriever, embedding_text
 from tutor.settings import Settings
+from tutor.twins import find_twin
 
 if TYPE_CHECKING:
     from tutor.index import Index, IndexedDocument
@@ -73,6 +75,8 @@ class Library:
         self._tokens: TokenStore | None = None
         self._retriever: Retriever | None = None
         self._stamp: dict[str, str] | None = None
+        self._graph: CitationGraph | None = None
+        self._graph_stamp: dict[str, str] = {}
         self.ready = False  # the built-in corpus is in the index
         self.built = 0.0  # share of it that is
 
@@ -121,6 +125,38 @@ class Library:
                 "'tutor papers list' shows what is there; 'tutor ingest FILE' adds one.",
             )
         return load_document(path)
+
+    def citations(self, doc_id: str) -> Citations:
+        """What a paper cites and what cites it, among added papers and those known by a note.
+
+        Args:
+            doc_id: A document's id, an arXiv id or a file's id.
+        """
+        rows = self.documents()
+        stamp = {row.doc_id: row.sha256 for row in rows}
+        with self._lock:
+            if self._graph is None or self._graph_stamp != stamp:
+                self._graph, self._graph_stamp = self._read_citations(rows), stamp
+            return self._graph.citations(doc_id)
+
+    def _read_citations(self, rows: Sequence[IndexedDocument]) -> CitationGraph:
+        papers = {
+            f"arxiv:{paper.id}": Known(
+                f"arxiv:{paper.id}", paper.title, paper.authors, paper.year, paper.id
+            )
+            for paper in load_papers().values()
+        }
+        references: dict[str, Sequence[str]] = {}
+        for row in rows:
+            if row.kind == "paper":
+                papers[row.doc_id] = Known(
+                    row.doc_id, row.title, row.authors, row.year, row.arxiv_id, row.doi
+                )
+                try:
+                    references[row.doc_id] = self.document(row.doc_id).references
+                except TutorError as error:
+                    logger.warning("No references of %s: %s", row.doc_id, error)
+        return CitationGraph(list(papers.values()), references)
 
     def file_of(self, doc_id: str) -> Path | None:
         """The stored original of an added document."""
@@ -222,7 +258,15 @@ class Library:
     def _store(self, path: Path, document: Document, embedder: Embedder) -> Ingested:
         with self._writing:
             index = self._open()
-            row = index.documents().get(document.doc_id)
+            rows = index.documents()
+            twin = find_twin(document, rows.values())
+            if twin is not None and twin.arxiv_id and not document.arxiv_id:
+                # The edition on arXiv stays: notes, topics and other papers refer to its id.
+                return Ingested(
+                    str(path), twin.doc_id, twin.pages, twin.sections, twin.chunks, "unchanged",
+                    None, twin.title,
+                )  # fmt: skip
+            row = rows.get(document.doc_id)
             unchanged = row is not None and row.sha256 == document.sha256 and row.source != "corpus"
             if row is None or not unchanged:
                 chunks = self._chunks(document)
@@ -231,6 +275,8 @@ class Library:
                     return Ingested(str(path), document.doc_id, 0, 0, 0, "failed", error)
                 self._keep(path, document)
                 row = self._put(embedder, document, chunks, path.name)
+            if twin is not None:
+                self.remove(twin.doc_id)
         status: Literal["added", "unchanged"] = "unchanged" if unchanged else "added"
         return Ingested(
             str(path), row.doc_id, row.pages, row.sections, row.chunks, status, None, row.title

@@ -66,6 +66,7 @@ class Document:
         references: The entries of the reference list, which is not part of `sections`.
         page_texts: Cleaned text of each page, to check that a quote stands on it.
         sha256: Of the file, or of the text where there is no file.
+        doi: Of the published version, in lower case, where the first page names one DOI.
     """
 
     doc_id: str
@@ -79,6 +80,7 @@ class Document:
     references: tuple[str, ...] = ()
     page_texts: tuple[str, ...] = ()
     sha256: str = ""
+    doi: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The document as JSON-ready data."""

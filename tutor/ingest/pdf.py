@@ -24,6 +24,7 @@ from tutor.ingest.frontmatter import (
     find_year,
 )
 from tutor.ingest.headings import bare_title
+from tutor.ingest.identifiers import mentioned_dois, parse_arxiv_id
 from tutor.ingest.layout import Line, drop_running_lines, read_page
 from tutor.ingest.sections import build_sections, page_text
 
@@ -180,6 +181,12 @@ def _whole_pages(page_texts: Sequence[str]) -> tuple[Section, ...]:
     return tuple(Section("", 1, number, text) for number, text in enumerate(page_texts, 1) if text)
 
 
+def _own_doi(first_page: str) -> str | None:
+    """The DOI on the first page; where it names several, none of them is sure to be its own."""
+    found = [doi for doi in mentioned_dois(first_page) if not parse_arxiv_id(doi)]
+    return found[0] if len(found) == 1 else None
+
+
 def _require_text(name: str, pages: Sequence[str], least: int = MIN_CHARACTERS) -> None:
     letters = sum(char.isalpha() for text in pages for char in text)
     if not letters:
@@ -242,4 +249,5 @@ def read_pdf(data: bytes, name: str) -> Document:
         references=references,
         page_texts=page_texts,
         sha256=digest,
+        doi=_own_doi(page_texts[0]),
     )
