@@ -299,25 +299,27 @@ def last(states: Iterator[Comparison]) -> Comparison:
 
 def test_every_variant_gets_the_tutors_own_prompt(local: LocalModel) -> None:
     variants = [v for v in local.variants if v.name in (BASE, "dpo")]
-    states = list(compare("What does self-attention do?", FOUND, local, variants))
+    states = list(compare("What does self-attention do?", lambda _: FOUND, local, variants))
     final = states[-1]
     assert [draft.variant.name for draft in final.drafts] == [BASE, "dpo"]
     assert "[1] Self-attention lets every token" in final.prompt[-1].content
     assert all(draft.verdict and draft.tokens and draft.seconds for draft in final.drafts)
-    assert len(states) > 4 and states[0].drafts[0].verdict == ""
+    assert len(states) > 4 and states[0].drafts == () and states[1].drafts[0].verdict == ""
     assert final.refusal == ""
 
 
 def test_question_without_evidence_asks_no_model(settings: Settings) -> None:
     nothing = Retrieval((), None, 0.0, {"total": 1.0})
-    final = last(compare("Who won?", nothing, LocalModel(settings), [Variant(BASE, "")]))
+    final = last(compare("Who won?", lambda _: nothing, LocalModel(settings), [Variant(BASE, "")]))
     assert "too little" in final.refusal and final.drafts == ()
 
 
 @pytest.mark.parametrize(("question", "variants"), [("", 1), ("x" * 401, 1), ("What?", 0)])
 def test_comparison_of_nothing_is_refused(settings: Settings, question: str, variants: int) -> None:
     with pytest.raises(InputError):
-        last(compare(question, FOUND, LocalModel(settings), [Variant(BASE, "")] * variants))
+        last(
+            compare(question, lambda _: FOUND, LocalModel(settings), [Variant(BASE, "")] * variants)
+        )
 
 
 def test_check_tells_what_holds_from_what_does_not() -> None:

@@ -6,7 +6,7 @@ sentence. What is shown is the draft, which a learner otherwise sees only where 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -76,17 +76,17 @@ class Comparison:
 
 def compare(
     question: str,
-    retrieval: Retrieval,
+    find: Callable[[str], Retrieval],
     local: LocalModel,
     variants: Sequence[Variant],
     *,
     embedder: Embedder | None = None,
     library: frozenset[str] = frozenset(),
 ) -> Iterator[Comparison]:
-    """Ask each variant in turn; yields the state after each token, last the checked whole.
+    """Ask each variant in turn; yields the state at first, after each token, and at the end.
 
     Args:
-        retrieval: The passages, as `Tutor.evidence` finds them.
+        find: Finds the passages for a question: `Tutor.evidence`.
         variants: Whom to ask.
         embedder: Sharpens the choice of facts and the check, as in the chat.
         library: arXiv ids that are known.
@@ -95,14 +95,17 @@ def compare(
         InputError: There is no question, or nobody to ask.
         ModelError: The model can't be had.
     """
-    if not question.strip() or len(question) > MOST_CHARACTERS:
+    if not question.strip() or len(question) > MOST_CHARACTERS:  # before anything is searched
         raise InputError(
             f"A question here has 1 to {MOST_CHARACTERS} characters.", "Type a short question."
         )
     if not variants:
         raise InputError("No model is chosen.", "Choose at least one.")
+    question = question.strip()
+    retrieval = find(question)
     passages = trusted(retrieval.passages)[:SOURCES]
     state = Comparison(question)
+    yield state
     for variant in variants:
         llm = LocalLLM(local, variant.name)
         draft = Draft(variant)
