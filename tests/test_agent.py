@@ -18,6 +18,8 @@ from tutor.agent import Agent
 from tutor.app import Tutor
 from tutor.errors import DocumentError, NetworkError, NotFoundError, ServerError
 from tutor.events import Event, Step, Token, Turn
+from tutor.exercises.bank import bank_questions
+from tutor.exercises.question import Grade
 from tutor.library import Ingested
 from tutor.models.llm import Message
 from tutor.replies import DECLINE
@@ -229,6 +231,19 @@ def test_hint_and_answer_without_a_question_are_answered(chat: Chat, intent: str
 
 def test_plan_names_the_next_topic(chat: Chat) -> None:
     assert chat.say("what next", "plan_next", learner="newcomer").content.startswith("**Next: ")
+
+
+def test_what_next_traces_a_failure_to_its_prerequisite(chat: Chat) -> None:
+    rlhf, below = load_roadmap().topic("rlhf"), load_roadmap().topic("math-for-ml")
+    for name, objective in (("rlhf", 1), ("math-for-ml", 2)):
+        for question in bank_questions(topic=name):
+            if question.objective == objective:
+                wrong = Grade(question.id, 0.0, "incorrect", 1.0, "No.")
+                chat.tutor.store.record_attempt("dora", question, "x", wrong)
+    text = chat.say("what next", "plan_next", learner="dora").content
+    assert text.startswith(f"**Next: {below.title}**")
+    assert f"“{rlhf.title}” went wrong, and it builds on “{below.title}”, which is weak." in text
+    assert below.objectives[2] in text
 
 
 def test_hours_a_week_give_a_plan_with_dates(chat: Chat) -> None:

@@ -12,14 +12,22 @@ from corpus.roadmap import load_roadmap
 from tutor.learner.mastery import (
     GUESS,
     MASTERED,
+    READY,
     WEAK,
     Evidence,
     chance_right,
     prior,
     trace,
+    trace_objectives,
     update,
 )
-from tutor.learner.plan import missing_prerequisites, next_step, progress_rows, vouched
+from tutor.learner.plan import (
+    gap,
+    missing_prerequisites,
+    next_step,
+    progress_rows,
+    vouched,
+)
 from tutor.learner.schedule import Recall, Review, due, schedule
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -169,6 +177,50 @@ def test_failure_is_traced_to_the_deepest_missing_prerequisite() -> None:
         for p in ROADMAP.topic(t).prerequisites
     )
     assert "Self-Attention" in step.why
+
+
+def test_failure_is_blamed_on_the_weak_prerequisite_and_its_objective() -> None:
+    known = {t.id: 0.97 for t in ROADMAP.topics() if t.id not in {"rlhf", "math-for-ml"}}
+    below = ROADMAP.topic("math-for-ml")
+    both = known | {"rlhf": 0.1, "math-for-ml": 0.12}
+    objectives = {("math-for-ml", 0): 0.7, ("math-for-ml", 2): 0.1, ("rlhf", 1): 0.05}
+    step = next_step(ROADMAP, both, [], NOW, objectives)
+    assert (step.topic, step.goal, step.blocked_by) == ("math-for-ml", "rlhf", ("math-for-ml",))
+    assert f"“{ROADMAP.topic('rlhf').title}” went wrong" in step.why
+    assert f"builds on “{below.title}”, which is weak" in step.why
+    assert below.objectives[2] in step.why and below.objectives[0] not in step.why
+    shaky = next_step(ROADMAP, known | {"rlhf": 0.1, "math-for-ml": 0.4}, [], NOW, objectives)
+    assert shaky.topic == "math-for-ml" and "is not firm yet" in shaky.why
+    alone = next_step(ROADMAP, known | {"rlhf": 0.1, "math-for-ml": 0.97}, [], NOW, objectives)
+    assert (alone.topic, alone.goal) == ("rlhf", None)
+    assert ROADMAP.topic("rlhf").objectives[1] in alone.why
+
+
+def test_what_was_tried_is_blamed_before_what_was_never_looked_at() -> None:
+    step = next_step(ROADMAP, {"rlhf": 0.1, "gpt-architecture": 0.3}, [], NOW)
+    assert step.topic == step.blocked_by[0] == "gpt-architecture" and step.goal == "rlhf"
+    assert "math-for-ml" in step.blocked_by[1:]
+    unseen = next_step(ROADMAP, {"rlhf": 0.1}, [], NOW)
+    assert "you have not studied yet" in unseen.why and unseen.topic == unseen.blocked_by[0]
+
+
+def test_objectives_are_traced_apart() -> None:
+    def asked(objective: int | None, score: float, item: str) -> Evidence:
+        return Evidence("a", "numeric", score, 1.0, item, NOW, objective)
+
+    log = [asked(0, 1.0, "x"), asked(1, 0.0, "y"), asked(1, 1.0, "y"), asked(None, 1.0, "z")]
+    found = trace_objectives(log)
+    assert set(found) == {("a", 0), ("a", 1)}
+    assert found["a", 0] == update(prior([]), "numeric", 1.0) > READY
+    assert found["a", 1] == update(prior([]), "numeric", 0.0) < WEAK
+
+
+def test_gap_names_what_fails_most() -> None:
+    objectives = ROADMAP.topic("math-for-ml").objectives
+    assert gap(ROADMAP, "math-for-ml", {}) == ""
+    assert gap(ROADMAP, "math-for-ml", {("math-for-ml", 1): 0.5, ("rlhf", 0): 0.1}) == ""
+    found = gap(ROADMAP, "math-for-ml", {("math-for-ml", 1): 0.2, ("math-for-ml", 2): 0.1})
+    assert found == objectives[2]
 
 
 def test_due_review_comes_before_new_topics() -> None:

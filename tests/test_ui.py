@@ -71,6 +71,23 @@ def test_progress_page_says_in_words_what_its_bars_show() -> None:
     assert "presumed" not in html.replace("presumed known", "")
 
 
+def test_progress_page_shows_objectives_and_what_stands_behind_a_failure() -> None:
+    from datetime import UTC, datetime
+
+    from tutor.learner.plan import next_step, progress_rows
+    from tutor.ui.progress import map_html, step_markdown
+
+    roadmap, mastery = load_roadmap(), {"rlhf": 0.1, "math-for-ml": 0.12}
+    objectives = {("math-for-ml", 2): 0.08, ("math-for-ml", 0): 0.7}
+    html = map_html(progress_rows(roadmap, mastery), objectives)
+    below = roadmap.topic("math-for-ml").objectives
+    assert "<li>70%: " in html and "<li>8%: " in html and html.count("<li>") == 2
+    assert below[1].replace("&", "&amp;") not in html
+    step = next_step(roadmap, mastery, [], datetime.now(UTC), objectives)
+    text = step_markdown(step)
+    assert "went wrong, and it builds on" in text and below[2] in text
+
+
 def test_progress_page_of_a_newcomer() -> None:
     from datetime import UTC, datetime
 

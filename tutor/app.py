@@ -330,8 +330,8 @@ class Tutor:
         from tutor.learner.plan import next_step
 
         now = datetime.now(UTC)
-        due = self.store.due_reviews(learner, now)
-        return next_step(load_roadmap(), self.store.mastery(learner), due, now)
+        due, objectives = self.store.due_reviews(learner, now), self.store.objectives(learner)
+        return next_step(load_roadmap(), self.store.mastery(learner), due, now, objectives)
 
     def progress(self, learner: str) -> dict[str, Any]:
         """Mastery by topic and the reviews due."""

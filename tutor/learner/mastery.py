@@ -11,7 +11,7 @@ master of a topic, by whatever kind of question; `python -m eval.run mastery` me
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -42,6 +42,7 @@ class Evidence:
         item: What was asked; two answers to one item soon after each other are one piece of
             evidence. Empty counts as a new item every time.
         at: When; without a time nothing is soon.
+        objective: Index into the topic's objectives; None where the item serves none alone.
     """
 
     topic: str
@@ -50,6 +51,7 @@ class Evidence:
     confidence: float = 1.0
     item: str = ""
     at: datetime | None = None
+    objective: int | None = None
 
 
 def update(estimate: float, kind: str, score: float, confidence: float = 1.0) -> float:
@@ -91,20 +93,44 @@ def trace(
         topics is passed over.
     """
     estimates: dict[str, float | None] = dict.fromkeys(prerequisites)
-    counted: dict[str, datetime] = {}
-    for entry in log:
+    for entry in _firsts(log):
         if entry.topic not in estimates:
             continue
-        # Labs don't tell their solution: there each run counts.
-        if entry.item and entry.at is not None and entry.kind != "code":
-            if entry.item in counted and entry.at - counted[entry.item] < AGAIN:
-                continue
-            counted[entry.item] = entry.at
         current = estimates[entry.topic]
         if current is None:
             current = prior([estimates.get(name) for name in prerequisites[entry.topic]])
         estimates[entry.topic] = update(current, entry.kind, entry.score, entry.confidence)
     return estimates
+
+
+def trace_objectives(log: Iterable[Evidence]) -> dict[tuple[str, int], float]:
+    """Replay a log of answers, oldest first, for each objective alone.
+
+    An objective has a handful of items, too few to be sure of mastery, but enough to see what is
+    missing in a topic.
+
+    Returns:
+        The chance of mastery by topic and objective, for those with evidence.
+    """
+    estimates: dict[tuple[str, int], float] = {}
+    for entry in _firsts(log):
+        if entry.objective is not None:
+            key = (entry.topic, entry.objective)
+            current = estimates.get(key, _PRIOR)
+            estimates[key] = update(current, entry.kind, entry.score, entry.confidence)
+    return estimates
+
+
+def _firsts(log: Iterable[Evidence]) -> Iterator[Evidence]:
+    """The answers that count: no second answer to an item soon after the first."""
+    counted: dict[str, datetime] = {}
+    for entry in log:
+        # Labs don't tell their solution: there each run counts.
+        if entry.item and entry.at is not None and entry.kind != "code":
+            if entry.item in counted and entry.at - counted[entry.item] < AGAIN:
+                continue
+            counted[entry.item] = entry.at
+        yield entry
 
 
 def prior(prerequisites: Sequence[float | None]) -> float:

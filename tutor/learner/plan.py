@@ -14,6 +14,7 @@ from tutor.learner.mastery import MASTERED, READY, WEAK
 from tutor.learner.schedule import Review
 
 Mastery = Mapping[str, float | None]
+Objectives = Mapping[tuple[str, int], float]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,13 @@ class Step:
         return {**asdict(self), "blocked_by": list(self.blocked_by)}
 
 
-def next_step(roadmap: Roadmap, mastery: Mastery, due: Sequence[Review], now: datetime) -> Step:
+def next_step(
+    roadmap: Roadmap,
+    mastery: Mastery,
+    due: Sequence[Review],
+    now: datetime,
+    objectives: Objectives | None = None,
+) -> Step:
     """Choose what to study now.
 
     In this order: what stands behind a failing topic, a review that is due, a topic under way, and
@@ -48,11 +55,11 @@ def next_step(roadmap: Roadmap, mastery: Mastery, due: Sequence[Review], now: da
     Args:
         mastery: Chance of mastery by topic; None or absent where nothing is known.
         due: Reviews, most urgent first; those after `now` are passed over.
+        objectives: Chance of mastery by topic and objective; says what in a topic is missing.
     """
-    for topic in roadmap.topics():
-        estimate = mastery.get(topic.id)
-        if estimate is not None and estimate < WEAK:
-            return _repair(roadmap, mastery, topic.id)
+    weak = [topic.id for topic in roadmap.topics() if _failing(mastery.get(topic.id))]
+    if weak:
+        return _repair(roadmap, mastery, weak, objectives or {})
     for review in due:
         if review.due <= now and _known(roadmap, review.topic):
             title = roadmap.topic(review.topic).title
@@ -162,17 +169,61 @@ def missing_prerequisites(roadmap: Roadmap, mastery: Mastery, topic_id: str) -> 
     return found
 
 
-def _repair(roadmap: Roadmap, mastery: Mastery, failing: str) -> Step:
-    title = roadmap.topic(failing).title
-    missing = missing_prerequisites(roadmap, mastery, failing)
-    if not missing:
-        why = f"Your answers on “{title}” were mostly wrong. Read its lesson again, then practise."
-        return Step(failing, title, why, "learn")
-    first = missing[0]
-    below = roadmap.topic(first).title
-    state = "you have not studied yet" if mastery.get(first) is None else "is not firm yet"
-    why = f"“{title}” gives you trouble, and it builds on “{below}”, which {state}. Start there."
-    return Step(first, below, why, "learn", failing, tuple(missing))
+def gap(roadmap: Roadmap, topic_id: str, objectives: Objectives) -> str:
+    """The objective of a topic that fails most, in its own words; empty where none does."""
+    failing = {
+        place: objectives[topic_id, place]
+        for place in range(len(roadmap.topic(topic_id).objectives))
+        if objectives.get((topic_id, place), READY) < WEAK
+    }
+    if not failing:
+        return ""
+    return roadmap.topic(topic_id).objectives[min(failing, key=lambda place: failing[place])]
+
+
+def _failing(estimate: float | None) -> bool:
+    return estimate is not None and estimate < WEAK
+
+
+def _repair(
+    roadmap: Roadmap, mastery: Mastery, weak: Sequence[str], objectives: Objectives
+) -> Step:
+    """What to do about failing topics, given in roadmap order: the deepest comes first."""
+    deepest = weak[0]
+    missing = missing_prerequisites(roadmap, mastery, deepest)
+    if missing:
+        # What was tried and is weak explains more than what was never looked at.
+        first = next((name for name in missing if mastery.get(name) is not None), missing[0])
+        goal, rest = deepest, [name for name in missing if name != first]
+    else:
+        first, rest = deepest, []
+        above = [name for name in weak[1:] if first in _below(roadmap, name)]
+        goal = above[0] if above else first
+    title, below = roadmap.topic(goal).title, roadmap.topic(first).title
+    lack = gap(roadmap, first, objectives)
+    about = f" What fails there: “{lack}”." if lack else ""
+    if goal == first:
+        why = f"Your answers on “{title}” were mostly wrong.{about}"
+        why += " Read its lesson again, then practise."
+        return Step(first, title, why, "learn")
+    if mastery.get(first) is None:
+        state = "you have not studied yet"
+    else:
+        state = "is weak" if _failing(mastery.get(first)) else "is not firm yet"
+    why = f"“{title}” went wrong, and it builds on “{below}”, which {state}.{about} Start there."
+    return Step(first, below, why, "learn", goal, (first, *rest))
+
+
+def _below(roadmap: Roadmap, topic_id: str) -> set[str]:
+    """All that a topic builds on, directly or not."""
+    found: set[str] = set()
+    waiting = [topic_id]
+    while waiting:
+        for name in roadmap.topic(waiting.pop()).prerequisites:
+            if name not in found:
+                found.add(name)
+                waiting.append(name)
+    return found
 
 
 def _begin(roadmap: Roadmap, mastery: Mastery, topic_id: str) -> Step:

@@ -17,6 +17,7 @@ from tutor.exercises.question import Grade, Question
 from tutor.learner import archive, mastery, reading, schedule
 from tutor.learner.database import guard, make_engine, migrate, parse_url
 from tutor.learner.incoming import add_archive, plain
+from tutor.learner.mastery import Evidence
 from tutor.learner.tables import (
     AttemptRow,
     Base,
@@ -124,19 +125,12 @@ class Store:
 
     def mastery(self, learner: str) -> dict[str, float | None]:
         """The chance of mastery by topic, from the log; contested and unsure grades don't count."""
-        evidence = [
-            mastery.Evidence(
-                row["topic"],
-                row["kind"],
-                row["score"],
-                row["confidence"],
-                item_of(row["question_id"]),
-                row["at"],
-            )
-            for row in self._settled(learner)
-        ]
         prerequisites = {topic.id: topic.prerequisites for topic in load_roadmap().topics()}
-        return mastery.trace(evidence, prerequisites)
+        return mastery.trace(self._evidence(learner), prerequisites)
+
+    def objectives(self, learner: str) -> dict[tuple[str, int], float]:
+        """The same by topic and objective, for those that were asked about."""
+        return mastery.trace_objectives(self._evidence(learner))
 
     def reviews(self, learner: str, now: datetime) -> list[schedule.Review]:
         """The next review of every topic that was practised, most urgent first."""
@@ -387,6 +381,20 @@ class Store:
     def _settled(self, learner: str) -> list[dict[str, Any]]:
         rows = self.attempts(learner)
         return [row for row in rows if not row["contested"] and row["verdict"] != "unsure"]
+
+    def _evidence(self, learner: str) -> list[Evidence]:
+        return [
+            Evidence(
+                row["topic"],
+                row["kind"],
+                row["score"],
+                row["confidence"],
+                item_of(row["question_id"]),
+                row["at"],
+                row["objective"],
+            )
+            for row in self._settled(learner)
+        ]
 
     def _recalls(self, learner: str) -> list[schedule.Recall]:
         rows = self._settled(learner)

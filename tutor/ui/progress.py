@@ -12,7 +12,7 @@ from corpus.roadmap import load_roadmap
 from tutor.app import Tutor
 from tutor.exercises.blueprint import Gain, gains
 from tutor.learner import insight
-from tutor.learner.plan import progress_rows
+from tutor.learner.plan import Objectives, Step, progress_rows
 from tutor.learner.schedule import Review
 from tutor.ui.planner import build_planner
 
@@ -31,6 +31,7 @@ def build_progress(tutor: Tutor, learner: Any) -> gr.Tab:
     """Lay out the tab and wire it."""
     with gr.Tab("Progress", id="progress-tab") as tab:
         summary = gr.Markdown(elem_id="progress")
+        step = gr.Markdown(elem_id="progress-next")
         with gr.Row():
             with gr.Column(scale=2, min_width=280):
                 due = gr.Markdown(elem_id="progress-due")
@@ -53,17 +54,18 @@ def build_progress(tutor: Tutor, learner: Any) -> gr.Tab:
         waiting = [review for review in reviews if review.due <= now]
         return (
             summary_markdown(rows, attempts, now),
+            step_markdown(tutor.next_step(name)),
             due_markdown(waiting),
             sureness_markdown(insight.judgements(attempts)),
             gains_markdown(gains(attempts)),
-            map_html(rows),
+            map_html(rows, tutor.store.objectives(name)),
             tutor.store.consents(name),
         )
 
     def allow(given: bool, request: gr.Request) -> None:
         tutor.store.set_consent(learner(request), given)
 
-    parts = [summary, due, sure, gained, mastery, consent]
+    parts = [summary, step, due, sure, gained, mastery, consent]
     tab.select(show, None, parts, show_progress="hidden")
     planned(tab)
     consent.input(allow, consent, None, show_progress="hidden")
@@ -84,6 +86,11 @@ def summary_markdown(
     if row > 1:
         parts.append(f"{row} days in a row.")
     return " ".join(parts)
+
+
+def step_markdown(step: Step) -> str:
+    """What to study now, and what stands behind it."""
+    return f"**Next: {step.title}.** {step.why}" if step.topic else step.why
 
 
 def due_markdown(reviews: list[Review]) -> str:
@@ -122,14 +129,22 @@ def gains_markdown(found: list[Gain]) -> str:
     return head + "\n".join(lines)
 
 
-def map_html(rows: list[dict[str, Any]]) -> str:
-    """The roadmap as a table a stage: each topic with what it builds on, a bar, and a word."""
+def map_html(rows: list[dict[str, Any]], objectives: Objectives | None = None) -> str:
+    """The roadmap as a table a stage: each topic with what it builds on, a bar, and a word.
+
+    Args:
+        objectives: Chance of mastery by topic and objective; listed below the topics that have any.
+    """
     roadmap = load_roadmap()
     parts = []
     for stage in roadmap.stages:
         own = [row for row in rows if row["stage"] == stage.n]
         done = sum(row["status"] == "mastered" for row in own)
-        body = "".join(_row_html(row, roadmap.topic(row["topic"]).prerequisites) for row in own)
+        body = "".join(
+            _row_html(row, roadmap.topic(row["topic"]).prerequisites)
+            + _objectives_html(row["topic"], objectives or {})
+            for row in own
+        )
         parts.append(
             f"<details class='stage' {'open' if _under_way(own) else ''}>"
             f"<summary>Stage {stage.n}: {escape(stage.title)} "
@@ -157,3 +172,13 @@ def _row_html(row: dict[str, Any], prerequisites: tuple[str, ...]) -> str:
         f"<td class='{row['status']}'>{bar}<span class='state'>{escape(status)}</span></td>"
         f"<td>{escape(before)}</td></tr>"
     )
+
+
+def _objectives_html(topic: str, objectives: Objectives) -> str:
+    """What was asked about of a topic, objective by objective."""
+    listed = "".join(
+        f"<li>{objectives[topic, place]:.0%}: {escape(text)}</li>"
+        for place, text in enumerate(load_roadmap().topic(topic).objectives)
+        if (topic, place) in objectives
+    )
+    return f"<tr><td colspan='3'><ul class='objectives'>{listed}</ul></td></tr>" if listed else ""
