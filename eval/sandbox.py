@@ -17,7 +17,8 @@ from eval.report import Context, Metric, TaskResult
 from tutor.errors import SandboxError
 from tutor.exercises import sandbox
 from tutor.exercises.code import grade_code, run_tests
-from tutor.exercises.sandbox import PYTHON, Limits
+from tutor.exercises.sandbox import PYTHON
+from tutor.exercises.walls import Limits
 
 SECRET = "canary-7c20b1"
 RUNS = 3  # of each lab that is timed

