@@ -13,14 +13,11 @@ from hypothesis import settings as runs
 from hypothesis import strategies as st
 from tiny_corpus import a_passage, tiny_retriever
 
-from tutor import answer as module
-from tutor.answer import (
-    Answer,
-    answer_question,
-    enough_evidence,
-)
+from tutor import evidence as module
+from tutor.answer import Answer, answer_question
 from tutor.draft import explain_prompt, whole_sentences
 from tutor.errors import ServerError
+from tutor.evidence import enough_evidence
 from tutor.excerpt import SHORT_CHARACTERS, shortened
 from tutor.models.llm import Message
 from tutor.retrieve import Passage, Retrieval

@@ -28,11 +28,10 @@ from tutor.draft import (
     write_draft,
 )
 from tutor.errors import ServerError
+from tutor.evidence import enough_evidence, names_a_term, trusted, unknown_papers
 from tutor.excerpt import SOURCES, best_sentences, shortened
-from tutor.ingest.sentences import split_sentences
 from tutor.retrieve import Passage, Retrieval, stems
-from tutor.retrieve.definitions import asks_for_taught_term
-from tutor.sanitize import gives_orders, plain_text, safe_markdown
+from tutor.sanitize import gives_orders, safe_markdown
 from tutor.support import SupportChecker
 
 if TYPE_CHECKING:
@@ -42,13 +41,6 @@ if TYPE_CHECKING:
 FEWEST_WORDS = 12  # in the supported sentences of a draft that is shown
 ENOUGH_WORDS = 90  # … and below this quotes complete it
 HELD = 0.5  # share of supported sentences below which the draft gives way to quotes
-
-# Evidence (see `enough_evidence`). Chosen on the development questions of eval/, which are
-# disjoint from those that the report is made on.
-SIMILARITY_ALONE, SIMILARITY_WITH_WORDS, COVERAGE_WITH, COVERAGE_ALONE = 0.4, 0.3, 0.45, 0.6
-WHOLE = 0.99  # coverage of a bare term
-
-_ARXIV_ID = re.compile(r"\b(\d{2}(?:0[1-9]|1[0-2])\.\d{4,5})(?:v\d+)?\b")
 
 
 @dataclass(frozen=True)
@@ -98,25 +90,6 @@ class Answer:
         return asdict(self)
 
 
-def enough_evidence(retrieval: Retrieval) -> bool:
-    """Whether the passages are near enough to the question to answer from them."""
-    if not retrieval.passages:
-        return False
-    if retrieval.similarity is None:
-        return retrieval.coverage >= COVERAGE_ALONE
-    return retrieval.similarity >= SIMILARITY_ALONE or (
-        retrieval.similarity >= SIMILARITY_WITH_WORDS and retrieval.coverage >= COVERAGE_WITH
-    )
-
-
-def _names_a_term(question: str, retrieval: Retrieval) -> bool:
-    """Whether a bare term of the field was asked for, and a passage has it.
-
-    The vector of "What is RAG?" is near to nothing, since the embedding model does not know it.
-    """
-    return retrieval.coverage >= WHOLE and asks_for_taught_term(question)
-
-
 def answer_question(
     question: str,
     retrieval: Retrieval,
@@ -146,7 +119,7 @@ def answer_question(
         total = (time.perf_counter() - started) * 1e3 + timings["retrieve"]
         return replace(answer, timings_ms=timings | {"total": round(total, 1)})
 
-    unknown = [i for i in _ARXIV_ID.findall(question) if i not in library]
+    unknown = unknown_papers(question, library)
     if unknown:
         reason = (
             f"The paper arXiv:{unknown[0]} is not in the library, so nothing is claimed about it."
@@ -154,7 +127,7 @@ def answer_question(
         )
         yield finish(_refusal(question, reason, ()))
         return
-    if not passages or not (enough_evidence(retrieval) or _names_a_term(question, retrieval)):
+    if not passages or not (enough_evidence(retrieval) or names_a_term(question, retrieval)):
         reason = "The library holds too little on this question to answer it."
         yield finish(_refusal(question, reason, passages[:3]))
         return
@@ -186,18 +159,6 @@ def answer_question(
         reason_quoted = "The model's draft was not supported by the sources, so they are quoted."
     quoted = _quoted(question, passages, embedder)
     yield finish(replace(quoted, reason=reason_quoted))
-
-
-def trusted(passages: Sequence[Passage]) -> list[Passage]:
-    """Passages without invisible characters and without sentences that give orders."""
-    cleaned = []
-    for passage in passages:
-        text = plain_text(passage.text)
-        if gives_orders(text):
-            text = " ".join(s for s in split_sentences(text) if not gives_orders(s))
-        if text.strip() and not gives_orders(passage.title):
-            cleaned.append(replace(passage, text=text))
-    return cleaned
 
 
 class _Cites:

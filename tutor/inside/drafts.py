@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tutor.answer import Answer, answer_question, trusted
+from tutor.answer import Answer, answer_question
 from tutor.draft import MARKER, whole_sentences
 from tutor.errors import InputError
+from tutor.evidence import trusted
 from tutor.excerpt import SOURCES
 from tutor.inside.llm import LocalLLM
 from tutor.inside.weights import LocalModel, Variant
