@@ -1,4 +1,4 @@
-"""Are exercises fit to be shown? Hints that leak, and generated items: how many, and how sound."""
+"""Are exercises fit to be shown? Stage tests, hints that leak, generated items and their share."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 from corpus.roadmap import load_roadmap
+from eval.forms import form_metrics
 from eval.report import Context, Metric, TaskResult, read_lines
 from tutor.exercises.bank import bank_questions
 from tutor.exercises.generate import Generation, generate_questions
@@ -21,9 +22,10 @@ _EVERYTHING = 1000
 
 
 def run(context: Context) -> TaskResult:
-    """Hints on an adversarial set and on all questions; generated items by kind."""
+    """Stage tests, hints on an adversarial set and on all questions, generated items by kind."""
     details: list[dict[str, Any]] = []
-    metrics = [*_counts(), *_leaks(details), *_ladders(context), *_closed(context, details)]
+    metrics = [*_counts(), *form_metrics(context.quick), *_leaks(details), *_ladders(context)]
+    metrics += _closed(context, details)
     skipped = ""
     if context.tutor.llm() is None:
         skipped = "questions that a model writes: none runs"
