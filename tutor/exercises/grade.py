@@ -13,6 +13,7 @@ from tutor.exercises.alignment import describe
 from tutor.exercises.anchors import anchored
 from tutor.exercises.closed import grade_choice, grade_number, letter, option_of
 from tutor.exercises.numeric import parse_quantity
+from tutor.exercises.order import shuffled
 from tutor.exercises.question import Grade, Kind, Question, Verdict
 from tutor.exercises.rubric import Comparison, compare
 from tutor.exercises.scoring import score_of
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 CORRECT, PARTIAL = 0.75, 0.25  # scores at which a text answer's verdict changes
 UNSURE = 0.4  # confidence below which the verdict is "unsure"; `eval.run grading` shows the trade
 _LISTING_CAP = 0.5  # keywords without sentences show words, not understanding
+_SHUFFLED_CAP = 0.2  # words in no order say nothing
 
 
 def grade(
@@ -179,9 +181,12 @@ def _grade_text(
     if screened.appeal:
         notes.append("What was addressed to the grader or was markup has been left out.")
         confidence = min(confidence, 0.6)
-    if screened.listing:
+    in_no_order = shuffled(screened.text, reference)
+    if screened.listing or in_no_order:
         notes.append("Write sentences that say how these things are connected.")
         score, confidence = min(score, _LISTING_CAP), min(confidence, 0.4)
+    if in_no_order:
+        score = min(score, _SHUFFLED_CAP)
     if screened.cut:
         notes.append(f"Only the first {MAX_WORDS} words were read.")
         confidence = min(confidence, 0.4)

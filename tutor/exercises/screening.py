@@ -53,7 +53,7 @@ _NON_ANSWER = re.compile(
     r"|remember|answer).{0,40}|pass"
     r"|no comment|blank|empty|todo|test|\?+)\W*$"
 )
-_FUNCTION_WORDS = frozenset(
+FUNCTION_WORDS = frozenset(
     "a an the and or but if then than so because while of to in on at by for from with without as"
     " is are was were be"
     " been being has have had do does did can could will would may might must should it its they"
@@ -155,8 +155,8 @@ def _is_foreign(text: str) -> bool:
     if letters and latin < 0.6 * len(letters) and len(letters) > 8:
         return True
     words = _words(text)
-    english = sum(word in _FUNCTION_WORDS for word in words)
-    foreign = sum(word in _FOREIGN_WORDS and word not in _FUNCTION_WORDS for word in words)
+    english = sum(word in FUNCTION_WORDS for word in words)
+    foreign = sum(word in _FOREIGN_WORDS and word not in FUNCTION_WORDS for word in words)
     return len(words) >= 6 and foreign > 2 * english and foreign >= 0.15 * len(words)
 
 
@@ -174,9 +174,9 @@ def _is_listing(text: str) -> bool:
     words = _words(text)
     if len(words) < 6:
         return False
-    function = sum(word in _FUNCTION_WORDS for word in words) / len(words)
+    function = sum(word in FUNCTION_WORDS for word in words) / len(words)
     if len(words) >= 8 and _is_scrambled(words):
         return True
-    content = Counter(word for word in words if word not in _FUNCTION_WORDS)
+    content = Counter(word for word in words if word not in FUNCTION_WORDS)
     repeated = bool(content) and len(words) >= 12 and sum(content.values()) > 3 * len(content)
     return function < 0.1 and len(words) >= 8 or repeated
