@@ -442,13 +442,22 @@ def test_papers_latest(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     paper = ArxivPaper("2401.00001", 1, "T", ("A",), "", NOW, NOW, (), None, None)
     monkeypatch.setattr(ArxivClient, "latest", lambda *_: [paper])
     [row] = run("papers", "latest", "--days", "3", "--json").json["papers"]
-    assert row["id"] == "2401.00001"
+    assert row["id"] == "2401.00001" and {"topic", "closeness", "why"} <= set(row)
+    assert run("papers", "latest", "--topic", "rlhf", "--category", "cs.AI").code == 0
+    run("papers", "latest", "--topic", "foxes", "--json").failed("no topic foxes")
+
+
+def test_papers_list_with_citations(run: Run) -> None:
+    rows = run("papers", "list", "--citations", "--json").json["papers"]
+    assert all({"cites", "cited_by", "references"} <= set(row) for row in rows)
+    assert run("papers", "list", "--citations").code == 0
 
 
 def test_papers_that_need_the_network_fail_offline(run: Run, embeddings: None) -> None:
     run("papers", "latest", "--json").failed("offline")
     run("papers", "add", "2401.00001", "--json").failed("offline")
-    run("papers", "add", "no id", "--json").failed("no arXiv id")
+    run("papers", "add", "nonsense", "--json").failed("no arXiv id")
+    run("papers", "list", "--refresh", "--json").failed("offline")
 
 
 def test_papers_bibtex(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ def test_an_entry_reads_back_as_it_was() -> None:
     assert entry == {
         "key": "vaswani2017attention", "type": "misc", "title": "Attention Is All You Need",
         "authors": ["Ashish Vaswani", "Łukasz Kaiser"], "year": 2017, "arxiv_id": "1706.03762",
+        "doi": None,
     }  # fmt: skip
 
 
@@ -67,3 +69,32 @@ def test_no_title_breaks_the_file(title: str) -> None:
 def test_unusable_bibtex_is_an_input_error(text: str) -> None:
     with pytest.raises(InputError):
         parse_bibtex(text)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "journal={arXiv preprint arXiv:1706.03762}", "url={https://arxiv.org/abs/1706.03762v5}",
+        "eprint={1706.03762}", "doi={10.48550/arXiv.1706.03762}", "volume={abs/1706.03762}, "
+        "journal={CoRR}, url={http://arxiv.org/abs/1706.03762}", "note={arXiv:1706.03762}",
+    ],
+)  # fmt: skip
+def test_arxiv_id_is_found_in_whatever_field_names_it(fields: str) -> None:
+    [entry] = parse_bibtex(f"@article{{a, title={{Attention}}, {fields}}}")
+    assert entry["arxiv_id"] == "1706.03762"
+
+
+def test_doi_goes_out_and_comes_in() -> None:
+    [entry] = parse_bibtex(bibtex([row(arxiv_id=None, doi="10.1162/neco.1997.9_8")]))
+    assert entry["doi"] == "10.1162/neco.1997.9_8"
+
+
+def test_entry_with_a_key_that_was_there_already_is_left_out() -> None:
+    [entry] = parse_bibtex("@misc{a, title={One}}\n@misc{a, title={Two}}")
+    assert entry["title"] == "One"
+
+
+def test_real_bibtex_files_are_read(shared: Path) -> None:
+    files = [p for p in (shared / "data" / "bibtex").rglob("*.bib") if p.stat().st_size < 20_000]
+    entries = [entry for path in files for entry in parse_bibtex(path.read_text("utf-8"))]
+    assert len(entries) > 15 and all(entry["title"] for entry in entries)

@@ -15,9 +15,17 @@ from tutor.index import IndexedDocument
 from tutor.ingest.arxiv import ArxivPaper
 from tutor.ingest.bibtex import parse_bibtex
 from tutor.library import Ingested
-from tutor.papers import add_paper, export_bibtex, find_papers, latest_papers, list_papers
+from tutor.papers import (
+    add_paper,
+    add_papers,
+    add_versions,
+    export_bibtex,
+    find_papers,
+    latest_papers,
+    list_papers,
+)
 
-ROW_FIELDS = {"doc_id", "arxiv_id", "title", "authors", "year", "pages", "chunks", "source"}
+ROW_FIELDS = {"doc_id", "arxiv_id", "title", "authors", "year", "pages", "chunks", "source", "doi"}
 NOW = datetime(2024, 1, 2, 3, 4, tzinfo=UTC)
 
 
@@ -59,11 +67,22 @@ class FakeArxiv:
     def search(self, query: str, max_results: int = 5) -> list[ArxivPaper]:
         return self._papers(query, max_results)
 
-    def latest(self, fields: Any, days: int) -> list[ArxivPaper]:
-        return self._papers(fields, days)
+    def latest(self, *asked: Any) -> list[ArxivPaper]:
+        return self._papers(*asked)
+
+    def get(self, ids: list[str]) -> list[ArxivPaper]:
+        return self._papers(*ids)
+
+    def find_title(self, title: str) -> list[ArxivPaper]:
+        return self._papers(title)
+
+    def find_doi(self, doi: str) -> ArxivPaper | None:
+        return next(iter(self._papers(doi)), None)
 
     def fetch_pdf(self, name: str) -> Path:
-        self._papers(name)
+        self.asked.append((name,))
+        if self.error:
+            raise self.error
         return Path(f"{name}.pdf")
 
 
@@ -96,13 +115,31 @@ def test_unreachable_arxiv_leaves_the_library_and_a_note() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["2401.00001", "arXiv:2401.00001v2", "https://arxiv.org/abs/2401.00001"]
-)
-def test_paper_is_added_by_any_form_of_its_id(name: str) -> None:
+    ("name", "fetched"),
+    [
+        ("2401.00001", "2401.00001"), ("arXiv:2401.00001v2", "2401.00001v2"),
+        ("https://arxiv.org/abs/2401.00001", "2401.00001"),
+        ("https://doi.org/10.48550/arXiv.2401.00001", "2401.00001"),
+        ("attention is ALL you need", "1706.03762"), ("10.1000/fox", "2401.00001"),
+    ],
+)  # fmt: skip
+def test_paper_is_added_by_id_address_doi_or_title(name: str, fetched: str) -> None:
     library, steps = FakeLibrary(), []
-    result = add_paper(library, FakeArxiv(), name, lambda text, _: steps.append(text))
-    assert result.status == "added" and library.given == [Path("2401.00001.pdf")]
-    assert steps[0] == "Fetching arXiv:2401.00001"
+    result = add_paper(library, FakeArxiv("2401.00001"), name, lambda text, _: steps.append(text))
+    assert result.status == "added" and library.given == [Path(f"{fetched}.pdf")]
+    assert steps[0] == f"Fetching arXiv:{fetched}"
+
+
+def test_title_that_arxiv_does_not_have_names_the_nearest() -> None:
+    library = FakeLibrary()
+    with pytest.raises(NotFoundError, match="no paper called.*2401.00001 “Paper 2401.00001”"):
+        add_paper(library, FakeArxiv("2401.00001"), "A paper of another title")
+    assert library.given == []
+
+
+def test_doi_that_arxiv_does_not_list_says_what_to_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NotFoundError, match="10.1000/fox.*title"):
+        add_paper(FakeLibrary(), FakeArxiv(), "10.1000/fox")
 
 
 @pytest.mark.parametrize("name", ["", "attention", "9999", "../../etc/passwd"])
@@ -113,13 +150,103 @@ def test_name_without_an_id_is_refused_before_anything_is_fetched(name: str) -> 
     assert arxiv.asked == []
 
 
+def test_one_of_several_papers_fails_alone() -> None:
+    library = FakeLibrary()
+    results = add_papers(library, FakeArxiv(), ["nonsense", "2401.00001", "2401.00001"])
+    assert [r.status for r in results] == ["failed", "added"], "the same paper was fetched twice"
+    assert results[0].path == "nonsense" and "no arXiv id" in str(results[0].error)
+    with pytest.raises(InputError):
+        add_papers(library, FakeArxiv(), ["nonsense"])
+
+
+def test_every_entry_of_a_bibtex_file_is_looked_for(tmp_path: Path) -> None:
+    path = tmp_path / "refs.bib"
+    path.write_text(
+        "@article{a, title={Attention Is All You Need}, journal={CoRR}}\n"
+        "@misc{b, title={Foxes}, journal={arXiv preprint arXiv:2401.00001}}\n"
+        "@misc{c, title={Hounds}, doi={10.1000/HOUND}}\n@misc{a, title={Foxes again}}\n"
+        "@misc{d, title={Solitude}}\n"
+    )
+    library, arxiv = FakeLibrary(), FakeArxiv()
+    results = add_papers(library, arxiv, [str(path)])
+    assert library.given == [Path("1706.03762.pdf"), Path("2401.00001.pdf")]
+    assert [r.status for r in results] == ["added", "added", "failed", "failed"]
+    assert ("10.1000/hound",) in arxiv.asked and results[3].path == "Solitude"
+
+
+def test_bibtex_file_that_is_not_there_is_reported() -> None:
+    with pytest.raises(InputError, match="nowhere.bib"):
+        add_papers(FakeLibrary(), FakeArxiv(), ["nowhere.bib"])
+
+
+# --- what is new ------------------------------------------------------------------------------
+
+
+def a_listing(n: int, title: str, abstract: str = "", **fields: Any) -> ArxivPaper:
+    return ArxivPaper(
+        f"2401.{n:05}", 1, title, ("A", "B"), abstract, NOW, NOW, ("cs.CL",), None, None, **fields
+    )
+
+
+class NewsArxiv(FakeArxiv):
+    papers = (
+        a_listing(1, "Protein folding", "Residues and their torsion angles."),
+        a_listing(2, "LoRA adapters for fine-tuning", "Low-rank adaptation of pretrained models."),
+        a_listing(3, "Sparse attention heads", "Multi-head attention with fewer heads."),
+        a_listing(4, "Multi-head attention", comment="This paper has been withdrawn"),
+    )
+
+    def latest(self, *asked: Any) -> list[ArxivPaper]:
+        self.asked.append(asked)
+        return list(self.papers)
+
+
 def test_latest_papers_are_of_the_fields_of_language_models() -> None:
-    arxiv = FakeArxiv("2401.00001")
-    assert latest_papers(arxiv, 7) == [
-        {"id": "2401.00001", "title": "Paper 2401.00001", "authors": ["A", "B"],
-         "published": "2024-01-02"},
-    ]  # fmt: skip
-    assert arxiv.asked == [(("cs.CL", "cs.LG"), 7)]
+    arxiv = NewsArxiv()
+    rows = latest_papers(arxiv, 7)
+    assert set(rows[0]) == {
+        "id", "title", "authors", "published", "categories", "topic", "closeness", "why",
+    }  # fmt: skip
+    assert arxiv.asked == [(("cs.CL", "cs.LG"), 7, 600, ())]
+    assert [row["id"] for row in rows][-1] == "2401.00001", "a paper of another field comes last"
+    assert len(rows) == 3, "a withdrawn paper is no news"
+
+
+@pytest.mark.parametrize(
+    ("studied", "first"),
+    [("multi-head-attention", "2401.00003"), ("fine-tuning-pretrained", "2401.00002")],
+)
+def test_latest_papers_are_ranked_by_what_the_learner_studies(studied: str, first: str) -> None:
+    [row, *others] = latest_papers(NewsArxiv(), 7, studied=[studied, "no-topic"])
+    assert row["id"] == first and row["topic"] == studied
+    assert row["closeness"] >= max(other["closeness"] for other in others)
+    assert "which you study" in row["why"]
+
+
+def test_line_names_the_topic_and_the_words_it_shares() -> None:
+    rows = {row["id"]: row for row in latest_papers(NewsArxiv(), 7)}
+    why = rows["2401.00002"]["why"]
+    assert "Fine-tuning" in why and "(stage 3)" in why and "low rank adaptation" in why
+    assert why.count("tuning") == 2, "a word is said twice"
+    assert "residues" not in rows["2401.00001"]["why"]
+
+
+def test_latest_papers_of_a_topic_ask_for_its_words() -> None:
+    arxiv = NewsArxiv()
+    [row, *_] = latest_papers(arxiv, 7, ("cs.AI",), "multi-head-attention")
+    [(categories, days, _, words)] = arxiv.asked
+    assert (categories, days) == (("cs.AI",), 7) and "multi-head attention" in words
+    assert row["id"] == "2401.00003"
+    with pytest.raises(NotFoundError, match="no topic foxes"):
+        latest_papers(arxiv, 7, topic="foxes")
+
+
+def test_versions_and_withdrawals_are_asked_for() -> None:
+    rows = list_papers(FakeLibrary(a_row("file:abc"), a_row("arxiv:1", arxiv_id="2401.00001")))
+    add_versions(rows, FakeArxiv("2401.00001"))
+    by_id = {row["doc_id"]: row for row in rows}
+    assert by_id["arxiv:1"]["latest_version"] == 1 and by_id["arxiv:1"]["withdrawn"] is False
+    assert by_id["file:abc"]["latest_version"] is None
 
 
 def test_bibtex_of_all_papers_can_be_read_back() -> None:

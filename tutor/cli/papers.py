@@ -65,22 +65,38 @@ def search_(query: Annotated[str, typer.Argument()], as_json: Json = False) -> N
 
 @papers_app.command()
 def add(ids: Annotated[list[str], typer.Argument(metavar="ID…")], as_json: Json = False) -> None:
-    """Fetch papers from arXiv into the library."""
+    """Fetch papers from arXiv into the library, by id, address, DOI, title or a BibTeX file."""
     with opened() as tutor, progress() as report:
-        results = [
-            papers.add_paper(tutor.library, tutor.arxiv, name, report).to_dict() for name in ids
-        ]
-    show_ingested({"documents": results}, as_json)
+        found = papers.add_papers(tutor.library, tutor.arxiv, ids, report)
+    show_ingested({"documents": [result.to_dict() for result in found]}, as_json)
 
 
 @papers_app.command("list")
-def list_(as_json: Json = False) -> None:
+def list_(
+    citations: Annotated[
+        bool, typer.Option("--citations", help="What each cites and what cites it.")
+    ] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Ask arXiv for newer versions and withdrawals.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """The papers that were added, and those known by a note."""
+    columns = ["doc_id", "year", "title", "source", "pages"]
     with opened(index=False) as tutor:
         data = {"papers": papers.list_papers(tutor.library)}
+        if citations:
+            columns += ["cites", "cited_by"]
+            for row in data["papers"]:
+                row |= tutor.library.citations(row["doc_id"]).to_dict()
+        if refresh:
+            columns += ["latest_version", "withdrawn"]
+            papers.add_versions(data["papers"], tutor.arxiv)
 
     def human(data: dict[str, Any]) -> None:
-        columns = ["doc_id", "year", "title", "source", "pages"]
+        for row in data["papers"]:
+            for name in ("cites", "cited_by"):
+                row[name] = len(row.get(name, ()))
         table("Papers", columns, [[row[c] for c in columns] for row in data["papers"]])
 
     emit(data, as_json, human)
@@ -88,17 +104,26 @@ def list_(as_json: Json = False) -> None:
 
 @papers_app.command()
 def latest(
-    days: Annotated[int, typer.Option("--days", min=1, max=90)] = 7, as_json: Json = False
+    days: Annotated[int, typer.Option("--days", min=1, max=90)] = 7,
+    category: Annotated[
+        list[str] | None, typer.Option("--category", help="Such as cs.CL; may be given again.")
+    ] = None,
+    topic: Annotated[str | None, typer.Option("--topic", help="A topic of the roadmap.")] = None,
+    as_json: Json = False,
 ) -> None:
-    """What is new on arXiv in the roadmap's fields."""
+    """What is new on arXiv, nearest to what you study first."""
     with opened(index=False) as tutor:
-        data = {"papers": papers.latest_papers(tutor.arxiv, days)}
+        mastery = tutor.store.mastery(tutor.settings.learner)
+        studied = [name for name, estimate in mastery.items() if estimate is not None]
+        found = papers.latest_papers(
+            tutor.arxiv, days, tuple(category or papers.FIELDS), topic, studied
+        )
 
     def human(data: dict[str, Any]) -> None:
-        rows = [[p["published"], p["id"], p["title"]] for p in data["papers"]]
+        rows = [[p["published"], p["id"], f"{p['title']}\n{p['why']}"] for p in data["papers"]]
         table(f"The last {days} days", ["published", "id", "title"], rows)
 
-    emit(data, as_json, human)
+    emit({"papers": found}, as_json, human)
 
 
 @papers_app.command()

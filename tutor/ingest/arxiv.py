@@ -23,8 +23,9 @@ __all__ = ["ArxivClient", "ArxivPaper", "parse_arxiv_id"]
 QUERY_URL = "https://export.arxiv.org/api/query?{}"
 PDF_URL = "https://arxiv.org/pdf/{}"
 MAX_PDF_MB = 100
-MAX_RESULTS = 100
+MAX_RESULTS = 1000  # in one reply; a week of cs.CL and cs.LG is more than that
 
+_CATEGORY = re.compile(r"[a-z]+(?:-[a-z]+)*(?:\.[A-Za-z]+(?:-[a-z]+)*)?")
 _FIELD_QUERY = re.compile(r"\b(?:ti|au|abs|co|jr|cat|rn|id|all|doi|submittedDate):")
 
 
@@ -80,7 +81,7 @@ class ArxivClient:
 
         Args:
             query: Words, or arXiv's own syntax ("ti:attention AND au:vaswani").
-            max_results: At most 100.
+            max_results: At most 1000.
 
         Raises:
             InputError: The query holds no word, or arXiv does not understand it.
@@ -128,25 +129,37 @@ class ArxivClient:
         return next((paper for paper in found if paper.doi == doi), None)
 
     def latest(
-        self, categories: Sequence[str], days: int, max_results: int = 50
+        self,
+        categories: Sequence[str],
+        days: int,
+        max_results: int = 50,
+        words: Sequence[str] = (),
     ) -> list[ArxivPaper]:
         """What was submitted to the categories in the last days, newest first.
 
         Args:
             categories: Such as "cs.CL".
             days: At least 1.
+            max_results: At most 1000.
+            words: Only papers that use one of these words or phrases.
 
         Raises:
-            InputError: `days` is less than 1.
+            InputError: `days` is less than 1, or a category is none.
             NetworkError: arXiv can't be reached.
         """
         if days < 1:
             raise InputError(f"{days} days is no period.", "Give at least 1.")
+        for category in categories:
+            if not _CATEGORY.fullmatch(category):
+                raise InputError(f"'{category[:40]}' is no category of arXiv.", "Such as cs.CL.")
         today = datetime.now(UTC)
         start = today - timedelta(days=min(days, 3650))
-        fields = " OR ".join(f"cat:{category}" for category in categories)
-        period = f"submittedDate:[{start:%Y%m%d}0000 TO {today:%Y%m%d}2359]"
-        return self._run(query=f"({fields}) AND {period}", max_results=max_results, newest=True)
+        query = f"({' OR '.join(f'cat:{category}' for category in categories)})"
+        if words:
+            phrases = (f'all:"{" ".join(_words(word))}"' for word in words)
+            query += f" AND ({' OR '.join(phrases)})"
+        query += f" AND submittedDate:[{start:%Y%m%d}0000 TO {today:%Y%m%d}2359]"
+        return self._run(query=query, max_results=max_results, newest=True)
 
     def _run(
         self,

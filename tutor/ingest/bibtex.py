@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tutor.errors import InputError
+from tutor.ingest.identifiers import mentioned_arxiv_ids, parse_arxiv_id, parse_doi
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -84,13 +85,18 @@ def bibtex(papers: Iterable[Mapping[str, Any]]) -> str:
                 "archiveprefix": "arXiv",
                 "url": f"https://arxiv.org/abs/{arxiv_id}",
             }
+        if doi := paper.get("doi"):
+            values["doi"] = str(doi)
         fields = [Field(name, value) for name, value in values.items() if value]
         library.add(Entry("misc", key, fields))
     return bibtexparser.write_string(library) if used else ""
 
 
 def parse_bibtex(text: str) -> list[dict[str, Any]]:
-    """The entries of a BibTeX file as key, type, title, authors, year and arxiv_id.
+    """The entries of a BibTeX file as key, type, title, authors, year, arxiv_id and doi.
+
+    Of entries with the same key the first counts. The arXiv id is taken from whatever field names
+    it: eprint, or "arXiv preprint arXiv:…" as a journal, or an address.
 
     Raises:
         InputError: The text holds no entry, or one that is malformed.
@@ -100,6 +106,7 @@ def parse_bibtex(text: str) -> list[dict[str, Any]]:
         LatexDecodingMiddleware,
         SeparateCoAuthors,
     )
+    from bibtexparser.model import DuplicateBlockKeyBlock
 
     try:
         library = bibtexparser.parse_string(
@@ -107,15 +114,15 @@ def parse_bibtex(text: str) -> list[dict[str, Any]]:
         )
     except Exception as error:  # the boundary at which the parser's failures become ours
         raise InputError("The BibTeX can't be read.", "Check its braces and commas.") from error
-    if library.failed_blocks:
-        block = library.failed_blocks[0]
+    failed = [b for b in library.failed_blocks if not isinstance(b, DuplicateBlockKeyBlock)]
+    if failed:
+        block = failed[0]
         raise InputError(
             f"The BibTeX entry in line {(block.start_line or 0) + 1} is malformed.",
             "Check its braces, its commas and that its key is there once.",
         )
     if not library.entries:
         raise InputError("There is no BibTeX entry.", "An entry looks like @misc{key, title = …}.")
-    from tutor.ingest.arxiv import parse_arxiv_id
 
     entries = []
     for entry in library.entries:
@@ -128,7 +135,15 @@ def parse_bibtex(text: str) -> list[dict[str, Any]]:
                 "title": re.sub(r"[{}]", "", str(values.get("title", ""))).strip(),
                 "authors": [str(name) for name in values.get("author", [])],
                 "year": int(year[0]) if year else None,
-                "arxiv_id": parse_arxiv_id(str(values.get("eprint", ""))),
+                "arxiv_id": _arxiv_id(values),
+                "doi": parse_doi(str(values.get("doi", ""))),
             }
         )
     return entries
+
+
+def _arxiv_id(values: Mapping[str, Any]) -> str | None:
+    named = parse_arxiv_id(str(values.get("eprint", "")))
+    fields = ("journal", "url", "doi", "note", "howpublished", "volume", "number", "booktitle")
+    text = "\n".join(str(values[name]) for name in fields if name in values)
+    return named or next(iter(mentioned_arxiv_ids(text)), None)

@@ -71,6 +71,11 @@ def _vocabulary() -> dict[str, tuple[tuple[str, re.Pattern[str]], ...]]:
     }
 
 
+def topic_words(topic: str) -> tuple[str, ...]:
+    """The words that name a topic, in lower case; none for a topic that is not known."""
+    return tuple(word for word, _ in _vocabulary().get(topic, ()))
+
+
 def match_topics(document: Document) -> tuple[str, ...]:
     """Topics of papers.yaml for a key paper, else those whose words its title and headings use."""
     known = load_papers().get(document.arxiv_id or "")
