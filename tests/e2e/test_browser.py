@@ -40,7 +40,7 @@ pytestmark = [
 PAGE_S = 60  # until the page is there; on an idle machine it takes about 5
 MODEL_S = 900
 ANSWER_MS = 300_000
-TABS = ("Chat", "Roadmap", "Quiz", "Labs", "Papers", "Progress", "Status")
+TABS = ("Chat", "Roadmap", "Quiz", "Labs", "Inside", "Papers", "Progress", "Status")
 PAPER = [
     ["A Study of Tiny Caches", "", "Ada Tester", "", "Abstract",
      "We study caches of keys and values in small language models. We find that a cache of",

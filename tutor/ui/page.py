@@ -62,6 +62,7 @@ def build_page(tutor: Tutor, agent: Any) -> Any:
     import gradio as gr
 
     from tutor.ui.chat import build_chat
+    from tutor.ui.inside import build_inside
     from tutor.ui.labs import build_labs
     from tutor.ui.papers import build_papers
     from tutor.ui.progress import build_progress
@@ -83,6 +84,7 @@ def build_page(tutor: Tutor, agent: Any) -> Any:
             build_roadmap(tutor, learner, relay, tabs)
             build_quiz(tutor, learner)
             build_labs(tutor, learner)
+            build_inside(tutor)
             build_papers(tutor)
             build_progress(tutor, learner)
             build_status(tutor)
@@ -114,7 +116,7 @@ def _launch(page: Any, settings: Settings) -> str:
             footer_links=[],
             max_file_size=MAX_UPLOAD,
             theme=make_theme(),
-            css_paths=[HERE / "style.css"],
+            css_paths=[HERE / "style.css", HERE / "inside.css"],
             head=f"<script>{(HERE / 'page.js').read_text('utf-8')}</script>",
         )
     except OSError as error:
