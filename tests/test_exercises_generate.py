@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 from fakes import FakeLLM
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tutor.errors import NotFoundError, ServerError
 from tutor.exercises.cloze import cloze_drafts, definitions
 from tutor.exercises.generate import generate_questions
 from tutor.exercises.grade import grade
+from tutor.exercises.phrasing import phrased_drafts, wording_flaws
 from tutor.exercises.verify import Draft, flaws, unsolved
 from tutor.retrieve import Passage
 
@@ -122,7 +126,8 @@ def test_model_that_never_succeeds_is_given_up() -> None:
     llm = FakeLLM(*[ServerError("cut off")] * 20)
     passages = [replace(PASSAGE, key=f"arxiv:1#{n}") for n in range(20)]
     made = generate_questions(passages, 1, topic="neural-networks", llm=llm, own=False)
-    assert made.questions == [] and len(llm.prompts) == 4
+    # Four whole questions and six wordings were asked for.
+    assert made.questions == [] and len(llm.prompts) == 10
 
 
 def test_failing_model_leaves_the_deterministic_questions() -> None:
@@ -173,3 +178,75 @@ def test_passage_text_cannot_close_the_delimiters() -> None:
 def test_unknown_topic() -> None:
     with pytest.raises(NotFoundError, match="neural-networks"):
         generate_questions([PASSAGE], 1, topic="neural-network")
+
+
+# --- questions that the model only words ----------------------------------------------------------
+
+DECAY = Draft(
+    "Which term fits? “____ is a penalty that pulls every weight toward zero at each update step.”",
+    "weight decay",
+    ("dropout", "momentum", "label smoothing"),
+    "Weight decay is a penalty that pulls every weight toward zero at each update step.",
+)
+WORDED = "Which penalty pulls every weight toward zero at each update step?"
+
+
+def test_wording_that_says_the_fact_is_taken() -> None:
+    assert wording_flaws(WORDED, DECAY) == []
+    called = "What is a penalty that pulls every weight toward zero at each update step called?"
+    assert wording_flaws(called, DECAY) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        ("Which penalty, weight decay, pulls every weight toward zero at each update?", "names"),
+        ("Which decay pulls every weight toward zero at each update step?", "names the term"),
+        ("Which cheap penalty by Hinton pulls every weight toward zero each step?", "adds"),
+        ("Which penalty pulls?", "leaves out"),
+        ("Which update step pulls every penalty toward zero weight?", "something else"),
+        ("Which penalty never pulls every weight toward zero at each update step?", "negations"),
+        ("Which penalty pulls 3 of every weight toward zero at each update step?", "numbers"),
+        ("What does a penalty that pulls every weight toward zero do at each step?", "no plain"),
+        ("Weight decay pulls every weight toward zero.", "no plain"),
+        ("Which penalty pulls every weight toward zero at each update step? Say why!", "no plain"),
+    ],
+)
+def test_wording_that_says_something_else_is_dropped(question: str, reason: str) -> None:
+    assert any(reason in flaw for flaw in wording_flaws(question, DECAY))
+
+
+@given(st.text())
+def test_any_wording_can_be_judged(question: str) -> None:
+    wording_flaws(question, DECAY)
+
+
+def worded_and_solved(plain: Draft) -> list[object]:
+    """What a model says: no whole question, a wording, and answers to the two kinds of solver."""
+    rest = plain.prompt.split("____ is a ")[1].rstrip("”.")
+    wording = json.dumps({"question": f"What is a {rest}?"})
+    return [ServerError("cut off"), wording, plain.key, plain.distractors[0]]
+
+
+def test_model_words_the_fact_and_code_keeps_the_rest() -> None:
+    [(_, plain), *_] = cloze_drafts([PASSAGE], "neural-networks")
+    llm = solver(*worded_and_solved(plain))  # type: ignore[arg-type]
+    made = generate_questions([PASSAGE], 1, topic="neural-networks", llm=llm, own=False)
+    [question] = made.questions
+    assert question.prompt.startswith("What is a ") and question.prompt.endswith(" called?")
+    assert set(question.options or ()) == {plain.key, *plain.distractors}
+    assert question.citation and question.citation["quote"] == plain.quote
+
+
+def test_sentence_is_asked_about_once() -> None:
+    [(_, plain), *_] = cloze_drafts([PASSAGE], "neural-networks")
+    llm = solver(*worded_and_solved(plain), *[ServerError("gone")] * 60)  # type: ignore[arg-type]
+    made = generate_questions([PASSAGE], 9, topic="neural-networks", kind="choice", llm=llm)
+    assert [q.citation["quote"] for q in made.questions if q.citation] == [plain.quote]
+
+
+def test_wording_that_fails_is_counted() -> None:
+    llm = FakeLLM(json.dumps({"question": "What is it?"}), *[ServerError("gone")] * 9)
+    dropped: Counter[str] = Counter()
+    assert list(phrased_drafts([PASSAGE], "neural-networks", llm, dropped)) == []
+    assert dropped["the wording leaves out too much"] == 1 and dropped["no wording"] >= 1

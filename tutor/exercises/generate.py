@@ -19,6 +19,7 @@ from corpus.roadmap import load_roadmap
 from tutor.errors import NotFoundError, ServerError
 from tutor.exercises.cloze import cloze_drafts
 from tutor.exercises.misconception import OpenDraft, choice_drafts, open_drafts, open_flaws
+from tutor.exercises.phrasing import phrased_drafts
 from tutor.exercises.question import Kind, Question, suggest
 from tutor.exercises.verify import Draft, flaws, unsolved
 
@@ -99,12 +100,12 @@ def generate_questions(
     made = Generation()
     used: set[str] = set()  # what one question's key or options say another must not ask
     for passage, draft, difficulty in _drafts(passages, llm, topic, kind, own, seed, made):
-        if len(made.questions) >= n:
-            break
         if isinstance(draft, OpenDraft):
             said, reasons = {draft.claim}, open_flaws(draft)
         else:
-            said, reasons = {draft.prompt, *draft.distractors}, flaws(draft, passage.text)
+            # A sentence is asked about once, however it is worded.
+            said = {draft.prompt, *draft.distractors, f"{draft.key}: {draft.quote}"}
+            reasons = flaws(draft, passage.text)
             if not reasons and llm is not None:
                 reasons = _solver_reasons(draft, passage, llm)
         if not reasons and _told(said, used):
@@ -118,6 +119,8 @@ def generate_questions(
             continue
         used |= said
         made.questions.append(question)
+        if len(made.questions) >= n:
+            break  # before the next draft is asked for
     return made
 
 
@@ -150,6 +153,8 @@ def _drafts(
                 yield passage, draft, 3
             # By now the draft has been checked.
             misses = 0 if len(made.questions) > before else misses + 1
+        for passage, worded in phrased_drafts(passages, topic, llm, made.dropped, seed):
+            yield passage, worded, 2
     if not own:
         return
     drafts: list[tuple[Passage, Draft | OpenDraft, int]] = []
