@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from corpus.roadmap import load_roadmap
 from tutor.errors import NotFoundError
+from tutor.exercises.bank import bank_questions
 from tutor.exercises.blueprint import (
     MAX_SLOTS,
     PLACEMENT_TOPICS,
@@ -19,6 +20,7 @@ from tutor.exercises.blueprint import (
     placement_questions,
     placement_results,
     placement_topic,
+    review_questions,
     stage_form,
 )
 from tutor.exercises.question import Grade, Question
@@ -100,3 +102,23 @@ def test_topic_is_passed_by_right_answers_alone() -> None:
     assert placement_results(questions, {0: right, 1: right}) == {"self-attention": True}
     assert placement_results(questions, {0: right, 1: wrong}) == {"self-attention": False}
     assert placement_results(questions, {}) == {}
+
+
+def test_review_asks_about_the_most_urgent_topics_and_what_is_weak_in_them() -> None:
+    due = ["self-attention", "math-for-ml", "gone", "ner"]
+    objectives = {("self-attention", 0): 0.9, ("self-attention", 1): 0.2}
+    asked = review_questions(due, 4, objectives=objectives)
+    assert [q.topic for q in asked] == ["self-attention"] * 2 + ["math-for-ml"] * 2
+    assert [q.objective for q in asked[:2]] == [1, 1]
+    assert review_questions(due, 4, objectives=objectives) == asked
+    assert [q.topic for q in review_questions(due, 3)][-1] == "math-for-ml"
+    assert review_questions([], 4) == review_questions(["gone"], 4) == []
+
+
+def test_review_prefers_what_was_not_asked_before() -> None:
+    first = review_questions(["ner"], 2)
+    seen = [f"{question.id.rsplit(':', 1)[0]}:7" for question in first]
+    again = review_questions(["ner"], 2, seen=seen)
+    assert len(again) == 2 and not {q.id for q in again} & {q.id for q in first}
+    everything = [q.id for q in bank_questions(topic="ner")]
+    assert len(review_questions(["ner"], 2, seen=everything)) == 2

@@ -1,4 +1,4 @@
-"""Tests by blueprint: two forms of equal difficulty for a stage, and a placement test.
+"""Quizzes by blueprint: two forms of equal difficulty for a stage, a placement test, reviews.
 
 A blueprint is a list of slots, each with topic, kind and difficulty; two items of the bank that fit
 one slot go to the two forms. Prose is left out: a test must not hang on how it is worded.
@@ -6,7 +6,7 @@ one slot go to the two forms. Prose is left out: a test must not hang on how it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
@@ -96,6 +96,48 @@ def gains(attempts: Sequence[Mapping[str, Any]]) -> list[Gain]:
         for stage in load_roadmap().stages
         if f"pre:{stage.n}" in means and f"post:{stage.n}" in means
     ]
+
+
+def review_questions(
+    due: Sequence[str],
+    n: int,
+    *,
+    objectives: Mapping[tuple[str, int], float] | None = None,
+    seen: Collection[str] = (),
+    seed: int = 0,
+) -> list[Question]:
+    """Questions for the reviews that are due: up to two a topic, the most urgent topics first.
+
+    Of a topic the objective that is weakest is asked about, by items that are new to the learner
+    as long as there are any.
+
+    Args:
+        due: Topics, the most urgent first; unknown ones are passed over.
+        objectives: Chance of mastery by topic and objective.
+        seen: Ids of questions that were answered before.
+    """
+    known, items = objectives or {}, {_item(name) for name in seen}
+    topics = {topic.id for topic in load_roadmap().topics()}
+    chosen: list[Question] = []
+    for topic in dict.fromkeys(name for name in due if name in topics):
+        found = bank_questions(topic=topic, seed=seed)
+        Random(f"review:{topic}:{seed}").shuffle(found)
+
+        def rank(question: Question) -> tuple[bool, float]:
+            strength = 1.0
+            if question.objective is not None:
+                strength = known.get((question.topic, question.objective), 1.0)
+            return _item(question.id) in items, strength
+
+        chosen += sorted(found, key=rank)[: min(PER_TOPIC, n - len(chosen))]
+        if len(chosen) >= n:
+            break
+    return chosen
+
+
+def _item(question_id: str) -> str:
+    """An item of the bank, whatever the order of its options."""
+    return question_id.rsplit(":", 1)[0]
 
 
 def placement_topic(roadmap: Roadmap, results: Mapping[str, bool]) -> str | None:
