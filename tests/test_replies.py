@@ -84,7 +84,7 @@ def test_summary_of_a_note_says_so_and_names_topics() -> None:
     text = replies.summary_markdown(summary_from_notes(paper))
     assert text.splitlines()[0].strip("# ") == "Attention Is All You Need"
     assert "et al. (2017)" in text
-    assert "From our notes" in text and "**On the roadmap:** " in text
+    assert "From our notes" in text and "**On the roadmap**" in text and "Read:" in text
     for heading in ("**Problem**", "**Method**", "**Results**", "**Limitations**"):
         assert heading in text
 

@@ -19,6 +19,7 @@ from tutor.exercises.question import Grade, Question
 from tutor.exercises.quiz import QuizSession
 from tutor.learner.timetable import Timetable
 from tutor.sanitize import safe_markdown
+from tutor.standing import Name, standing_markdown, title_alone
 from tutor.summarize import PaperSummary, Point
 
 DECLINE = (
@@ -68,8 +69,15 @@ def page_mark(point: Point) -> str:
     return f" (p. {point.page})" if point.page else ""
 
 
-def summary_markdown(summary: PaperSummary, mark: Callable[[Point], str] = page_mark) -> str:
-    """A paper summary; each bullet ends with what `mark` makes of its page and quote."""
+def summary_markdown(
+    summary: PaperSummary, mark: Callable[[Point], str] = page_mark, link: Name = title_alone
+) -> str:
+    """A paper summary with its place on the roadmap.
+
+    Args:
+        mark: What each bullet ends with, made of its page and quote.
+        link: Writes the names of topics and papers.
+    """
     authors = ", ".join(summary.authors[:4]) + (" et al." if len(summary.authors) > 4 else "")
     head = f"## {safe_markdown(summary.title)}\n{safe_markdown(authors)}"
     if summary.year:
@@ -94,8 +102,7 @@ def summary_markdown(summary: PaperSummary, mark: Callable[[Point], str] = page_
         )
         lines.append(f"**Terms**\n{terms}")
     if summary.topics:
-        titles = [load_roadmap().topic(topic).title for topic in summary.topics]
-        lines.append("**On the roadmap:** " + "; ".join(titles))
+        lines.append(standing_markdown(summary.topics, summary.year, summary.arxiv_id, link))
     return "\n\n".join(lines)
 
 

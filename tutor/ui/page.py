@@ -78,14 +78,16 @@ def build_page(tutor: Tutor, agent: Any) -> Any:
         with gr.Row(elem_id="head"):
             gr.Markdown("# Tutor", elem_id="title")
             line = gr.Markdown(status_line(tutor), elem_id="status-line")
+        # By which one tab opens another; inside of Tabs they would count as tabs.
+        topic, quiz = gr.State({}), gr.State({})
         with gr.Tabs(selected="chat", elem_id="tabs") as tabs:
             with gr.Tab("Chat", id="chat"):
                 relay = build_chat(page, tutor, agent, learner, session)
-            build_roadmap(tutor, learner, relay, tabs)
-            build_quiz(tutor, learner)
+            build_roadmap(tutor, learner, relay, tabs, topic)
+            build_quiz(tutor, learner, quiz)
             build_labs(tutor, learner)
             build_inside(tutor)
-            build_papers(tutor)
+            build_papers(tutor, learner, tabs, topic, quiz)
             build_progress(tutor, learner)
             build_status(tutor)
         gr.Timer(REFRESH_S).tick(lambda: status_line(tutor), None, line, show_progress="hidden")

@@ -40,8 +40,8 @@ FOCUS_ON_ANSWER = """() => setTimeout(() => {
 }, 100)"""
 
 
-def build_quiz(tutor: Tutor, learner: Any) -> gr.Tab:
-    """Lay out the tab and wire it."""
+def build_quiz(tutor: Tutor, learner: Any, given: gr.State) -> gr.Tab:
+    """Lay out the tab and wire it; a quiz that another tab writes into `given` is run."""
     roadmap = load_roadmap()
     with gr.Tab("Quiz", id="quiz") as tab:
         with gr.Row(elem_id="quiz-bar"):
@@ -181,7 +181,11 @@ def build_quiz(tutor: Tutor, learner: Any) -> gr.Tab:
         [submit.click, text.submit], check, [state, asked, options, text, sure], [state, *shown],
         show_progress="hidden",
     )  # fmt: skip
-    for done in (started, checked):
+    opened = given.change(
+        lambda quiz: (quiz["state"], *_asked(QuizSession.from_state(quiz["state"]))),
+        given, [state, *shown], show_progress="hidden",
+    )  # fmt: skip
+    for done in (started, checked, opened):
         done.then(js=FOCUS_ON_ANSWER)
     hint.click(give_hint, [state, hints], [feedback, hints], show_progress="hidden")
     object_.click(dispute, [state, reason, feedback], [contest, feedback], show_progress="hidden")

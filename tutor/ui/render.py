@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 from tutor.events import Turn
 from tutor.replies import source_line, summary_markdown
 from tutor.sanitize import safe_markdown
+from tutor.standing import Name, title_alone
 from tutor.summarize import PaperSummary, Point
 
 LATEX: list[dict[str, str | bool]] = [
@@ -36,13 +38,18 @@ def message(turn: Turn) -> dict[str, Any]:
     return {"role": turn.role, "content": content}
 
 
-def answer_html(answer: dict[str, Any]) -> str:
-    """An answer: sentences with markers, then one folded source for each marker."""
+def answer_html(answer: dict[str, Any], chips: Mapping[int, str] | None = None) -> str:
+    """An answer: sentences with markers, then one folded source for each marker.
+
+    Args:
+        chips: Markers of some citations, by number, in place of the one that unfolds the source.
+    """
     name = escape(str(answer["id"]))
     parts = []
     for sentence in answer["sentences"]:
         marks = "".join(
-            f'<a class="cite" href="#src-{name}-{n}" aria-label="source {n}">[{n}]</a>'
+            (chips or {}).get(n)
+            or f'<a class="cite" href="#src-{name}-{n}" aria-label="source {n}">[{n}]</a>'
             for n in sentence["citations"]
         )
         text = sentence["text"]
@@ -56,8 +63,12 @@ def answer_html(answer: dict[str, Any]) -> str:
     return f"{body}{note}\n\n{sources}".strip()
 
 
-def summary_html(summary: PaperSummary) -> str:
-    """A summary: each bullet's page opens the quote that stands there."""
+def summary_html(summary: PaperSummary, link: Name = title_alone) -> str:
+    """A summary: each bullet's page opens the quote that stands there.
+
+    Args:
+        link: Writes the names of topics and papers.
+    """
     name = uuid.uuid4().hex[:8]
     quotes: list[str] = []
 
@@ -69,7 +80,7 @@ def summary_html(summary: PaperSummary) -> str:
         label = f"quote on page {point.page}"
         return f'<a class="cite" href="#src-{name}-{n}" aria-label="{label}">[p. {point.page}]</a>'
 
-    return summary_markdown(summary, mark) + "\n\n" + "\n".join(quotes)
+    return summary_markdown(summary, mark, link) + "\n\n" + "\n".join(quotes)
 
 
 def _worth_saying(answer: dict[str, Any]) -> bool:

@@ -21,8 +21,10 @@ SHOW_LESSON = """() => {
 }"""
 
 
-def build_roadmap(tutor: Tutor, learner: Any, relay: gr.State, tabs: gr.Tabs) -> gr.Tab:
-    """Lay out the tab and wire it."""
+def build_roadmap(
+    tutor: Tutor, learner: Any, relay: gr.State, tabs: gr.Tabs, wanted: gr.State
+) -> gr.Tab:
+    """Lay out the tab and wire it; another tab shows a topic by writing it into `wanted`."""
     roadmap = load_roadmap()
     with gr.Tab("Roadmap", id="roadmap") as tab, gr.Row():
         with gr.Column(scale=2, min_width=280):
@@ -61,9 +63,14 @@ def build_roadmap(tutor: Tutor, learner: Any, relay: gr.State, tabs: gr.Tabs) ->
     def suggest(request: gr.Request) -> str:
         return next_markdown(tutor.next_step(learner(request)).to_dict())
 
+    def go(given: dict[str, str], request: gr.Request) -> tuple[Any, Any]:
+        n = roadmap.stage_of(given["topic"])
+        return n, {**topics(n, request), "value": given["topic"]}
+
     tab.select(topics, stage, topic, show_progress="hidden")
     tab.select(suggest, None, advice, show_progress="hidden")
     stage.change(topics, stage, topic, show_progress="hidden")
+    wanted.change(go, wanted, [stage, topic], show_progress="hidden")
     topic.change(show, topic, lesson, show_progress="hidden").then(js=SHOW_LESSON)
     ask.click(lambda t: say(t, "Explain"), topic, [relay, tabs], show_progress="hidden")
     quiz.click(lambda t: say(t, "Quiz me on"), topic, [relay, tabs], show_progress="hidden")
