@@ -9,6 +9,7 @@ from statistics import median
 from eval.report import Context, Metric, TaskResult, read_lines
 from tutor.draft import EXPLAIN_SYSTEM, MAX_TOKENS, explain_prompt
 from tutor.models.llm import LLM, Message
+from tutor.retrieve.companions import with_opening
 
 SAMPLE = 8
 
@@ -64,7 +65,7 @@ def run(context: Context) -> TaskResult:
 
 def _prompt(context: Context, question: str) -> list[Message]:
     retriever = context.tutor.library.retriever()
-    passages = retriever.with_opening(retriever.search(question)).passages
+    passages = with_opening(retriever, retriever.search(question)).passages
     user = explain_prompt(question, passages, context.tutor.embedder_if_loaded)
     return [Message("system", EXPLAIN_SYSTEM), Message("user", user)]
 

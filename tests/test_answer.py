@@ -17,7 +17,7 @@ from tutor import evidence as module
 from tutor.answer import Answer, answer_question
 from tutor.draft import explain_prompt, whole_sentences
 from tutor.errors import ServerError
-from tutor.evidence import enough_evidence
+from tutor.evidence import enough_evidence, unknown_names
 from tutor.excerpt import SHORT_CHARACTERS, shortened
 from tutor.models.llm import Message
 from tutor.retrieve import Passage, Retrieval
@@ -207,6 +207,40 @@ def test_nothing_found_is_refused_without_sources() -> None:
     answer = ask(found=Retrieval((), None, 0.0, {"total": 1.0}))
     assert answer.refused and answer.citations == () and answer.topics == ()
     assert answer.follow_ups == ("What should I study next?",)
+
+
+def test_what_is_far_from_all_lessons_needs_a_passage_that_is_really_near() -> None:
+    def enough(similarity: float, taught: float | None) -> bool:
+        found = Retrieval((a_passage(ONE),), similarity, 1.0, {"total": 0.0}, taught)
+        return enough_evidence(found)
+
+    far, near = module.TAUGHT - 0.01, module.NEAR_ALONE
+    assert not enough(near - 0.01, far) and enough(near, far)
+    assert enough(near - 0.01, module.TAUGHT) and enough(near - 0.01, None)
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "unknown"),
+    [
+        ("What does the GPT-5 report say?", "GPT-4 is a Transformer-style model.", ["GPT-5"]),
+        ("What does the GPT-5 report say?", "GPT-5 came later.", []),
+        ("How is GPT-3 trained?", "GPT-3.5 and GPT 3 are trained on text.", []),
+        ("How is GPT-3 trained?", "GPT-3.5 is trained on text.", ["GPT-3"]),
+        ("Is Llama3.1 better than GPT-4?", "GPT-4 is compared.", []),
+        ("Why did LSTM lose to T5?", "T5 casts all tasks as text.", []),
+        ("What is BLEU-4?", "BLEU compares n-grams.", []),
+    ],
+)
+def test_name_with_a_number_that_no_passage_has(
+    question: str, text: str, unknown: list[str]
+) -> None:
+    assert unknown_names(question, [a_passage(text)]) == unknown
+
+
+def test_successor_of_what_is_known_is_not_answered_from_it() -> None:
+    found = Retrieval((a_passage("GPT-4 is trained on text."),), 0.9, 1.0, {"total": 1.0}, 0.9)
+    answer = ask("What is GPT-5 trained on?", found=found)
+    assert answer.refused and "GPT-5" in (answer.reason or "") and answer.citations
 
 
 def test_evidence_needs_meaning_or_words() -> None:

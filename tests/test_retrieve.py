@@ -17,6 +17,7 @@ from tiny_corpus import tiny_chunks, tiny_retriever
 from tutor.ingest.document import Chunk
 from tutor.retrieve import Retriever, embedding_text, stages_of, stems, words
 from tutor.retrieve import retriever as module
+from tutor.retrieve.companions import with_opening, with_page
 from tutor.retrieve.fuse import fuse
 from tutor.retrieve.rerank import max_sim
 
@@ -298,7 +299,7 @@ def test_opening_of_the_best_lesson_is_put_beside_it(retriever: Retriever) -> No
     found = retriever.search("misconception causal mask after the softmax weights", kind="lesson")
     best = found.passages[0]
     assert best.section != "In short", "the case needs a passage from inside a lesson"
-    opened = retriever.with_opening(found)
+    opened = with_opening(retriever, found)
     assert opened.passages[0] == best
     assert opened.passages[1].section == "In short"
     assert opened.passages[1].doc_id == best.doc_id
@@ -307,8 +308,24 @@ def test_opening_of_the_best_lesson_is_put_beside_it(retriever: Retriever) -> No
 
 def test_opening_is_left_alone_without_a_lesson_near_the_top(retriever: Retriever) -> None:
     papers = retriever.search("attention", kind="paper")
-    assert retriever.with_opening(papers) == papers
+    assert with_opening(retriever, papers) == papers
     lesson = retriever.search("attention", kind="lesson").passages[0]
     fake = tuple(replace(papers.passages[0], key=f"k{n}") for n in range(3))
     buried = replace(papers, passages=(*fake, lesson))
-    assert retriever.with_opening(buried) == buried
+    assert with_opening(retriever, buried) == buried
+
+
+def test_note_on_a_paper_comes_with_a_page_of_its_full_text(retriever: Retriever) -> None:
+    note = next(c for c in retriever.chunks if c.doc_id == "arxiv:1706.03762")
+    page = replace(
+        note, id=note.id + "p7", page=7, section="Training",
+        text="We trained on eight GPUs, with dropout and label smoothing of 0.1.",
+    )  # fmt: skip
+    question = "Which problem does Attention Is All You Need solve?"
+    found = replace(retriever.search(question), passages=(retriever.search(note.text).passages[0],))
+    assert found.passages[0].page is None and found.passages[0].doc_id == note.doc_id
+    assert with_page(retriever, question, found) == found, "there is no full text yet"
+    full = Retriever([*retriever.chunks, page])
+    beside = with_page(full, "on how many GPUs was it trained", found)
+    assert [p.page for p in beside.passages] == [None, 7]
+    assert with_page(full, "on how many GPUs was it trained", beside) == beside

@@ -28,7 +28,7 @@ from tutor.draft import (
     write_draft,
 )
 from tutor.errors import ServerError
-from tutor.evidence import enough_evidence, names_a_term, trusted, unknown_papers
+from tutor.evidence import enough_evidence, names_a_term, trusted, unknown_names, unknown_papers
 from tutor.excerpt import SOURCES, best_sentences, shortened
 from tutor.retrieve import Passage, Retrieval, stems
 from tutor.sanitize import gives_orders, safe_markdown
@@ -126,6 +126,14 @@ def answer_question(
             f" Add it with 'tutor papers add {unknown[0]}' or drop its PDF into the chat."
         )
         yield finish(_refusal(question, reason, ()))
+        return
+    names = unknown_names(question, passages)
+    if names:
+        reason = (
+            f"Nothing in the library that is near to this speaks of {names[0]}, so nothing is"
+            " claimed about it. Add a source on it on the Papers tab or with 'tutor ingest'."
+        )
+        yield finish(_refusal(question, reason, passages[:3]))
         return
     if not passages or not (enough_evidence(retrieval) or names_a_term(question, retrieval)):
         reason = "The library holds too little on this question to answer it."

@@ -19,6 +19,8 @@ from tutor.ingest.arxiv import ArxivClient, parse_arxiv_id
 from tutor.learner.store import Store, open_store
 from tutor.library import Library, Progress
 from tutor.retrieve import Retrieval
+from tutor.retrieve.companions import with_definition, with_opening, with_page
+from tutor.retrieve.comparison import with_compared
 from tutor.router import Router
 from tutor.settings import Settings
 from tutor.summarize import PaperSummary, summarize, summary_from_notes
@@ -206,8 +208,11 @@ class Tutor:
         """The passages that `ask` answers a question from; arguments as there."""
         query = f"{context} {question}".strip()
         retriever = self.library.retriever()
-        retrieval = retriever.with_opening(retriever.search(query, paper=paper))
-        return retrieval if paper is not None else retriever.with_definition(question, retrieval)
+        retrieval = with_opening(retriever, retriever.search(query, paper=paper))
+        if paper is not None:
+            return retrieval
+        retrieval = with_compared(retriever, query, with_page(retriever, query, retrieval))
+        return with_definition(retriever, question, retrieval)
 
     def summarize(
         self,
@@ -357,7 +362,7 @@ class Tutor:
         """Questions on a stage, a topic or a paper; the same seed gives the same ones.
 
         Args:
-            learner: Generated questions that they have answered don't come again.
+            learner: What they have answered is not generated again, in the same words or nearly.
 
         Raises:
             NotFoundError: There is no such topic, or nothing can be asked on it.
@@ -371,8 +376,7 @@ class Tutor:
             return assemble(
                 n, stage=stage, topic=topic, paper=paper, kind=kind, source=source, seed=chosen
             )
-        seen = {row["question_id"] for row in self.store.attempts(learner)} if learner else set()
-        questions = self._generate(n, stage, topic, paper, kind, chosen, seen)
+        questions = self._generate(n, stage, topic, paper, kind, chosen, self._asked(learner))
         if not questions:
             raise NotFoundError(
                 "No generated question passed its checks.", "Widen the topic, or ask the bank."
@@ -380,6 +384,38 @@ class Tutor:
         for question in questions:
             self.store.save_generated(question)
         return questions
+
+    def review_quiz(self, n: int, learner: str, seed: int | None = None) -> list[Question]:
+        """Questions on the reviews that are due, the most urgent first; see `review_questions`.
+
+        Raises:
+            NotFoundError: Nothing is due.
+        """
+        from tutor.exercises.blueprint import review_questions
+
+        due = [review.topic for review in self.store.due_reviews(learner, datetime.now(UTC))]
+        questions = review_questions(
+            due,
+            n,
+            objectives=self.store.objectives(learner),
+            seen=[row["question_id"] for row in self.store.attempts(learner)],
+            seed=secrets.randbelow(2**31) if seed is None else seed,
+        )
+        if not questions:
+            raise NotFoundError("No review is due.", "Practise a topic, or see what is next.")
+        return questions
+
+    def _asked(self, learner: str | None) -> list[Question]:
+        """The questions that a learner has answered."""
+        from tutor.exercises.question import questions_by_id
+
+        found = []
+        for name in {row["question_id"] for row in self.store.attempts(learner or "")}:
+            try:
+                found.append(questions_by_id(name, self.store))
+            except NotFoundError:
+                continue  # an item that the bank no longer has
+        return found
 
     def _generate(
         self,
@@ -389,7 +425,7 @@ class Tutor:
         paper: str | None,
         kind: Kind | None,
         seed: int,
-        seen: set[str],
+        seen: Sequence[Question],
     ) -> list[Question]:
         """Questions made from the passages of a stage, a topic or a paper.
 

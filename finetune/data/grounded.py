@@ -20,6 +20,7 @@ from tutor.answer import Answer, answer_question
 from tutor.draft import FACTS, NO_ANSWER
 from tutor.excerpt import best_sentences
 from tutor.retrieve import Retrieval, Retriever, stems
+from tutor.retrieve.companions import with_opening
 from tutor.support import SupportChecker
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def gather(
     paper: str | None = None,
 ) -> Evidence:
     """Retrieve as `Tutor.ask` does, and choose the facts as `explain_prompt` does."""
-    found = retriever.with_opening(retriever.search(asked.question, kind=kind, paper=paper))
+    found = with_opening(retriever, retriever.search(asked.question, kind=kind, paper=paper))
     facts = best_sentences(asked.question, found.passages, embedder, FACTS)
     return Evidence(asked, found, tuple(facts))
 

@@ -18,6 +18,7 @@ from tutor.models.catalog import choose_model
 from tutor.models.llm import LLM
 from tutor.models.serve import ModelServer
 from tutor.retrieve import Retriever
+from tutor.retrieve.companions import with_opening
 from tutor.settings import Settings
 from tutor.summarize import summarize
 
@@ -57,7 +58,7 @@ def llm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LLM]:
 def test_answer_streams_and_cites_what_was_retrieved(llm: LLM) -> None:
     chunks = [chunk for _, chunks in corpus_documents() for chunk in chunks]
     retriever = Retriever(chunks)
-    retrieval = retriever.with_opening(retriever.search("What is perplexity of a language model?"))
+    retrieval = with_opening(retriever, retriever.search("What is perplexity of a language model?"))
     *deltas, answer = answer_question("What is perplexity?", retrieval, llm=llm)
     assert deltas, "the model's draft did not stream"
     assert isinstance(answer, Answer)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tutor.ingest.document import Chunk
-from tutor.retrieve.definitions import asked_term, find_definitions
+from tutor.retrieve.definitions import find_definitions
 from tutor.retrieve.fuse import fuse
 from tutor.retrieve.rerank import max_sim
 from tutor.retrieve.scope import Scope
@@ -91,12 +91,15 @@ class Retrieval:
         similarity: Highest cosine similarity of any passage, or None without embeddings.
         coverage: Largest share of the query's content words (by IDF) that one passage holds.
         timings_ms: Milliseconds by step.
+        taught: Highest cosine similarity of any lesson, found or not: whether the query is about
+            what is taught at all. None without embeddings, and within one paper.
     """
 
     passages: tuple[Passage, ...]
     similarity: float | None
     coverage: float
     timings_ms: dict[str, float]
+    taught: float | None = None
 
 
 class Retriever:
@@ -122,7 +125,7 @@ class Retriever:
         self._tokens = tokens
         self._position = {chunk.id: i for i, chunk in enumerate(self.chunks)}
         self._words = WordIndex(embedding_text(chunk) for chunk in self.chunks)
-        self._scope = Scope(self.chunks)
+        self.scope = Scope(self.chunks)
 
     @property
     def dense(self) -> bool:
@@ -152,7 +155,7 @@ class Retriever:
             section: What the section does: "method", "results", … (`scope.section_kind`).
         """
         clock = _Clock()
-        allowed = self._scope.allowed(
+        allowed = self.scope.allowed(
             kind=kind, stage=stage, topic=topic, paper=paper, section=section
         )
         scores = self._words.scores(query)
@@ -169,47 +172,42 @@ class Retriever:
         ranked = fuse(list(zip(shares, (sparse, cosine, late), strict=True)))
         clock.lap("rerank")
         chosen = self._select(sorted(ranked, key=lambda i: -ranked[i]), k)
-        passages = tuple(self._passage(i, ranked[i]) for i in chosen)
+        passages = tuple(self.passage(i, ranked[i]) for i in chosen)
         coverage = self._words.coverage(query, (_stem_set(self.chunks[i]) for i in chosen))
-        return Retrieval(
-            passages, max(cosine.values()) if cosine else None, coverage, clock.timings()
-        )
+        similarity = max(cosine.values()) if cosine else None
+        taught = self._nearness_to_lessons(vector) if paper is None else None
+        return Retrieval(passages, similarity, coverage, clock.timings(), taught)
 
     def passages_of(
         self, *, stage: int | None = None, topic: str | None = None, paper: str | None = None
     ) -> list[tuple[str, Passage]]:
         """All passages of a stage, a topic or a paper in reading order, each with its topic."""
-        allowed = self._scope.allowed(stage=stage, topic=topic, paper=paper)
+        allowed = self.scope.allowed(stage=stage, topic=topic, paper=paper)
         return [
-            (topic or (chunk.topics[0] if chunk.topics else UNLABELLED), self._passage(i, 1.0))
+            (topic or (chunk.topics[0] if chunk.topics else UNLABELLED), self.passage(i, 1.0))
             for i, chunk in enumerate(self.chunks)
             if allowed is None or allowed[i]
         ]
 
-    def with_opening(self, retrieval: Retrieval) -> Retrieval:
-        """Put the opening of the best lesson beside its passage: it says what the topic is."""
-        best = next((p for p in retrieval.passages if p.kind == "lesson"), None)
-        if best is None or best not in retrieval.passages[:3]:
-            return retrieval
-        opening = self._scope.of_document(best.doc_id)[0]
-        passage = self._passage(opening, best.score)
-        place = retrieval.passages.index(best)
-        others = [p for p in retrieval.passages if p.key not in (passage.key, best.key)]
-        pair = [best] if best.key == passage.key else [best, passage]
-        return replace(retrieval, passages=(*others[:place], *pair, *others[place:]))
-
-    def with_definition(self, question: str, retrieval: Retrieval) -> Retrieval:
-        """Put the passage that introduces a term first where the question asks what it is."""
-        place = self._definitions.get(asked_term(question))
-        if place is None or not retrieval.passages:
-            return retrieval
-        passage = self._passage(place, max(p.score for p in retrieval.passages))
-        others = [p for p in retrieval.passages if p.key != passage.key]
-        return replace(retrieval, passages=(passage, *others))
+    @cached_property
+    def definitions(self) -> dict[tuple[str, ...], int]:
+        """Where the chunks introduce a term, by the term."""
+        return find_definitions(self.chunks)
 
     @cached_property
-    def _definitions(self) -> dict[tuple[str, ...], int]:
-        return find_definitions(self.chunks)
+    def _lessons(self) -> NDArray[np.float32]:
+        """Vectors [chunks, dimension] of the lessons: what this tutor teaches."""
+        import numpy as np
+
+        assert self._index is not None
+        lessons = [chunk.id for chunk in self.chunks if chunk.kind == "lesson"]
+        vectors = list(self._index.vectors(lessons).values())
+        return np.stack(vectors) if vectors else np.zeros((0, 1), dtype=np.float32)
+
+    def _nearness_to_lessons(self, vector: NDArray[np.float32] | None) -> float | None:
+        if vector is None or not len(self._lessons):
+            return None
+        return float((self._lessons @ vector).max())
 
     def _by_words(
         self, scores: NDArray[np.float32], allowed: NDArray[np.bool_] | None
@@ -294,7 +292,8 @@ class Retriever:
             (chosen if count[doc_id] <= PER_DOCUMENT else waiting).append(i)
         return (chosen + waiting)[:k]
 
-    def _passage(self, i: int, score: float) -> Passage:
+    def passage(self, i: int, score: float) -> Passage:
+        """The chunk at a position as a passage."""
         chunk = self.chunks[i]
         return Passage(
             key=f"{chunk.doc_id}#{chunk.id}", kind=chunk.kind, doc_id=chunk.doc_id,
