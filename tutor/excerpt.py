@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from tutor.ingest.sentences import split_sentences
 from tutor.retrieve import Passage, stems
-from tutor.retrieve.definitions import asked_term, defined_term
+from tutor.retrieve.comparison import compared_papers
+from tutor.retrieve.definitions import asked_term, introduces
 from tutor.support import claims
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ SOURCES = 5  # passages that an answer is made from
 QUOTED_SENTENCES = 5  # of an answer without a model
 SHORT_CHARACTERS = 900  # of a passage that is shown as one quote
 EMBEDDED_RUNS = 16  # runs of sentences compared with the question by meaning
+RUNS_OF_EACH = 4  # … of each paper that a question compares, at the least
 # Where a lesson says what a thing is, and where it says how topics hang together.
 SECTION_WORTH = {"In short": 0.1, "The idea": 0.05, "Note": 0.05, "Why it matters": -0.05,
                  "Worked example": -0.1, "Connections": -0.3}  # fmt: skip
@@ -31,7 +33,10 @@ def best_sentences(
     embedder: Embedder | None,
     most: int = QUOTED_SENTENCES,
 ) -> list[tuple[int, str]]:
-    """(passage, sentence) pairs in reading order: near to the question, each adding something."""
+    """(passage, sentence) pairs in reading order: near to the question, each adding something.
+
+    Where the question compares papers, each of them has its say.
+    """
     runs = _runs(passages[:SOURCES])
     if not runs:
         return [(i, shortened(p.text)) for i, p in enumerate(passages[:2])]
@@ -43,10 +48,16 @@ def best_sentences(
         worth = SECTION_WORTH.get(passages[run.passage].section, 0.0)
         formula = 0.15 if run.text.startswith("$$") or run.text[0].islower() else 0.0
         shared = len(found) / (len(wanted) or 1)
-        says_what = DEFINES if term and defined_term(run.sentences[0]) == term else 0.0
+        says_what = DEFINES if introduces(run.sentences[0], term) else 0.0
         return 0.3 * shared + 0.3 * passages[run.passage].score + worth - formula + says_what
 
+    titles = {p.doc_id: p.title for p in passages[:SOURCES] if p.kind == "paper"}
+    compared = compared_papers(question, titles)
+    of = {doc_id: [r for r in runs if passages[r.passage].doc_id == doc_id] for doc_id in compared}
     runs = sorted(runs, key=by_words, reverse=True)[:EMBEDDED_RUNS]
+    for own in of.values():
+        best = sorted(own, key=by_words, reverse=True)[:RUNS_OF_EACH]
+        runs += [run for run in best if run not in runs]
     value = {run: by_words(run) for run in runs}
     if embedder is not None:
         vectors = embedder.embed([question, *(run.text for run in runs)])
@@ -55,7 +66,10 @@ def best_sentences(
     chosen: dict[tuple[int, int], str] = {}
     said: set[str] = set()
     said_sentences: set[str] = set()  # neighbouring passages share a sentence
-    for run in sorted(runs, key=lambda run: -value[run]):
+    ranked = sorted(runs, key=lambda run: -value[run])
+    heads = [max((run for run in own if run in value), key=value.__getitem__, default=None)
+             for own in of.values()]  # fmt: skip
+    for run in dict.fromkeys([*(run for run in heads if run is not None), *ranked]):
         vocabulary = set(stems(run.text))
         places = [(run.passage, run.start + k) for k in range(len(run.sentences))]
         repeated = any(p in chosen for p in places) or not said_sentences.isdisjoint(run.sentences)
