@@ -29,7 +29,7 @@ from tutor.ingest.document import Document, parse_file, read_bytes
 from tutor.ingest.page_image import PageImage, draw_page
 
 TIMEOUT_S = 60.0
-DRAW_TIMEOUT_S = 20.0  # somebody waits for the page
+DRAW_TIMEOUT_S = 40.0  # somebody waits for the page; on a busy machine the start alone takes long
 MEMORY_MB = 1024
 _POLL_S = 0.05
 

@@ -19,7 +19,7 @@ from tutor.exercises.question import Question
 from tutor.exercises.quiz import QuizSession
 from tutor.ingest.terms import match_topics
 from tutor.sanitize import safe_markdown
-from tutor.ui.reader import NO_SPOTS, SHOW, Spots, answer_view, build_reader, summary_view
+from tutor.ui.reader import DRAWING, NO_SPOTS, SHOW, Spots, answer_view, build_reader, summary_view
 from tutor.ui.render import LATEX
 
 STATUSES = [
@@ -171,7 +171,7 @@ def build_papers(
     summarize.click(summary, chosen, view).then(js=SHOW_VIEW)
     ask.click(answer, [chosen, question], view).then(js=SHOW_VIEW)
     question.submit(answer, [chosen, question], view).then(js=SHOW_VIEW)
-    leaf.click(pages, chosen, reader.outputs, show_progress="hidden").then(js=SHOW)
+    leaf.click(pages, chosen, reader.outputs, show_progress="hidden", **DRAWING).then(js=SHOW)
     test.click(begin_quiz, chosen, [quiz, tabs], show_progress_on=test)
     reader.links.select(follow, None, [topic, tabs, shelf, chosen], show_progress="hidden")
     return tab

@@ -22,6 +22,9 @@ from tutor.ui.render import answer_html, summary_html
 NOT_FOUND = "The quote could not be found in the text of this page."
 NEARLY = "What is marked differs a little from the quote, or is a part of it."
 
+# Each page that is drawn is a process of up to 1 GB: two at a time, whoever asks.
+DRAWING: dict[str, Any] = {"concurrency_id": "pages", "concurrency_limit": 2}
+
 # What a chip opens: (page, quote) by its number. The page only says the number, so nothing that
 # a browser sends decides on a file.
 Spots = dict[str, Any]
@@ -152,12 +155,12 @@ def build_reader(tutor: Tutor) -> Reader:
     def step(kept: View | None, by: int) -> tuple[Any, ...]:
         return turn(kept, kept["number"] + by if kept else None)
 
-    gr.on(links.click, open_spot, spots, outputs, show_progress_on=sheet).then(js=SHOW)
+    gr.on(links.click, open_spot, spots, outputs, show_progress_on=sheet, **DRAWING).then(js=SHOW)
     for button, by in ((previous, -1), (following, 1)):
         button.click(
-            lambda kept, by=by: step(kept, by), view, outputs, show_progress="hidden"
+            lambda kept, by=by: step(kept, by), view, outputs, show_progress="hidden", **DRAWING
         ).then(js=SHOW)
-    number.submit(turn, [view, number], outputs, show_progress="hidden").then(js=SHOW)
+    number.submit(turn, [view, number], outputs, show_progress="hidden", **DRAWING).then(js=SHOW)
     close.click(
         lambda: (gr.update(visible=False), None), None, [pane, view], show_progress="hidden"
     ).then(js=BACK)
