@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from corpus.roadmap import load_roadmap
 from tutor.answer import Answer
 from tutor.app import Tutor
 from tutor.errors import InputError, ModelError, NetworkError, NotFoundError, ServerError
+from tutor.exercises.question import Grade
 from tutor.exercises.quiz import QuizSession
 from tutor.library import save_document
 from tutor.settings import Settings
@@ -244,6 +246,18 @@ def test_roadmap_shows_every_topic_with_mastery(tutor: Tutor) -> None:
     assert {t["mastery"] for t in topics} == {None}
     attention = next(t for t in topics if t["id"] == "self-attention")
     assert "1706.03762" in attention["papers"] and attention["lesson"] is True
+
+
+def test_review_asks_about_what_is_due(tutor: Tutor) -> None:
+    with pytest.raises(NotFoundError, match="No review is due"):
+        tutor.review_quiz(3, "rita")
+    [first, *_] = tutor.quiz(1, topic="self-attention", seed=1)
+    long_ago = datetime.now(UTC) - timedelta(days=90)
+    right = Grade(first.id, 1.0, "correct", 1.0, "Right.")
+    tutor.store.record_attempt("rita", first, "A", right, at=long_ago)
+    asked = tutor.review_quiz(3, "rita", seed=1)
+    assert {q.topic for q in asked} == {"self-attention"} and first.id not in {q.id for q in asked}
+    assert tutor.review_quiz(3, "rita", seed=1) == asked
 
 
 def test_beginner_starts_at_the_beginning(tutor: Tutor) -> None:

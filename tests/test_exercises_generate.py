@@ -16,7 +16,7 @@ from tutor.exercises.cloze import cloze_drafts, definitions
 from tutor.exercises.generate import generate_questions
 from tutor.exercises.grade import grade
 from tutor.exercises.phrasing import phrased_drafts, wording_flaws
-from tutor.exercises.verify import Draft, flaws, unsolved
+from tutor.exercises.verify import Draft, flaws, repeats, unsolved
 from tutor.retrieve import Passage
 
 TEXT = (
@@ -250,3 +250,28 @@ def test_wording_that_fails_is_counted() -> None:
     dropped: Counter[str] = Counter()
     assert list(phrased_drafts([PASSAGE], "neural-networks", llm, dropped)) == []
     assert dropped["the wording leaves out too much"] == 1 and dropped["no wording"] >= 1
+
+
+# --- what was seen before -------------------------------------------------------------------------
+
+
+def test_nearly_the_same_question_is_a_repetition() -> None:
+    llm = solver(reply(), GOOD.key, GOOD.distractors[0])
+    [asked] = generate_questions([PASSAGE], 1, topic="neural-networks", llm=llm).questions
+    reworded = replace(asked, id="gen:1", prompt=asked.prompt.replace("What does", "So what does"))
+    assert repeats(asked, [asked]) and repeats(reworded, [asked])
+    other_words = replace(asked, id="gen:2", prompt="Which step follows a norm that is too large?")
+    assert repeats(other_words, [asked])  # the same sentence, the same key
+    new = replace(other_words, citation={"quote": "Weight decay is a penalty on every weight."})
+    assert not repeats(new, [asked]) and not repeats(asked, [])
+    assert not repeats(replace(asked, kind="text", options=None, key="x"), [asked])
+
+
+def test_model_question_that_the_learner_had_is_dropped() -> None:
+    llm = solver(reply(), GOOD.key, GOOD.distractors[0])
+    first = generate_questions([PASSAGE], 1, topic="neural-networks", llm=llm, own=False)
+    llm = solver(reply(), GOOD.key, GOOD.distractors[0], *[ServerError("gone")] * 9)  # type: ignore[arg-type]
+    again = generate_questions(
+        [PASSAGE], 1, topic="neural-networks", llm=llm, own=False, seen=first.questions
+    )
+    assert again.questions == [] and again.dropped["seen before"] == 1

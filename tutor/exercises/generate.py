@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +21,7 @@ from tutor.exercises.cloze import cloze_drafts
 from tutor.exercises.misconception import OpenDraft, choice_drafts, open_drafts, open_flaws
 from tutor.exercises.phrasing import phrased_drafts
 from tutor.exercises.question import Kind, Question, suggest
-from tutor.exercises.verify import Draft, flaws, unsolved
+from tutor.exercises.verify import Draft, flaws, repeats, unsolved
 
 if TYPE_CHECKING:
     from tutor.models.llm import LLM
@@ -79,7 +79,7 @@ def generate_questions(
     kind: Kind | None = None,
     llm: LLM | None = None,
     own: bool = True,
-    seen: Collection[str] = (),
+    seen: Sequence[Question] = (),
     seed: int = 0,
 ) -> Generation:
     """Make up to `n` questions from passages.
@@ -88,7 +88,7 @@ def generate_questions(
 
     Args:
         own: Fill up with what needs no model.
-        seen: Ids of questions that the learner has answered; they don't come again.
+        seen: Questions that the learner has answered; nothing near to them comes again.
         kind: "choice" or "text" alone; others can't be made from passages, and nothing comes.
 
     Raises:
@@ -114,7 +114,7 @@ def generate_questions(
             made.dropped.update(reasons)
             continue
         question = _question(draft, passage, topic, difficulty)
-        if question.id in seen:
+        if repeats(question, seen):
             made.dropped["seen before"] += 1
             continue
         used |= said

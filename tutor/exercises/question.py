@@ -58,6 +58,13 @@ class Question:
     mistakes: tuple[Mistake, ...] = ()
     objective: int | None = None
 
+    @property
+    def key_text(self) -> str:
+        """The key as a learner would read it."""
+        if self.options is not None and isinstance(self.key, int):
+            return self.options[self.key]
+        return "" if self.key is None else str(self.key)
+
     def to_dict(self, with_key: bool = False) -> dict[str, Any]:
         """The fields that the command line shows; the key only on demand."""
         shown: dict[str, Any] = {

@@ -8,7 +8,7 @@ item-writing guidelines" (2002): parallel options, no cue in the stem or in an o
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from tutor.exercises.rubric import stems
 
 if TYPE_CHECKING:
+    from tutor.exercises.question import Question
     from tutor.models.llm import LLM
 
 SOLVE_SYSTEM = """You answer multiple-choice questions.
@@ -29,6 +30,7 @@ SOLVE_TEMPLATE = """{passage}Question: {prompt}
 
 Which option is right?"""
 
+SAME = 85  # similarity of two texts, of 100, from which they say the same
 _ORDERS = 2  # orders of the options in which the solver is asked without the passage
 _FORBIDDEN = re.compile(
     r"(?i)\b(all|none|both|neither) of (the )?(above|these|them|others)\b|https?://|<[a-z/!]"
@@ -83,7 +85,7 @@ def flaws(draft: Draft, passage: str) -> list[str]:
         found.append("key not backed by the quote")
     for one in range(4):
         for other in range(one + 1, 4):
-            if fuzz.token_sort_ratio(_plain(options[one]), _plain(options[other])) >= 85:
+            if fuzz.token_sort_ratio(_plain(options[one]), _plain(options[other])) >= SAME:
                 found.append("options repeat")
     for distractor in draft.distractors:
         words = set(stems(distractor))
@@ -106,6 +108,24 @@ def flaws(draft: Draft, passage: str) -> list[str]:
     if not absolute[0] and all(absolute[1:]):
         found.append("absolute words give the distractors away")
     return list(dict.fromkeys(found))
+
+
+def repeats(question: Question, asked: Iterable[Question]) -> bool:
+    """Whether a question is nearly another one: alike in words, or in quote and key."""
+    from rapidfuzz import fuzz
+
+    said, key = _plain(f"{question.prompt} {question.key_text}"), _plain(question.key_text)
+    quote = _plain((question.citation or {}).get("quote", ""))
+    for other in asked:
+        if other.kind != question.kind:
+            continue
+        # A number in place of another one is a new question, the order of words is not.
+        if fuzz.token_sort_ratio(said, _plain(f"{other.prompt} {other.key_text}")) >= SAME:
+            return True
+        same_quote = quote and quote == _plain((other.citation or {}).get("quote", ""))
+        if same_quote and fuzz.token_sort_ratio(key, _plain(other.key_text)) >= SAME:
+            return True
+    return False
 
 
 def unsolved(draft: Draft, passage: str, llm: LLM) -> str:

@@ -18,8 +18,10 @@ from tutor.exercises.quiz import QuizSession
 from tutor.replies import grade_markdown, score_markdown
 from tutor.ui.render import LATEX
 
+REVIEW = "review"
 MODES = [
     ("Practice", "practice"),
+    ("Review: what is due", REVIEW),
     ("Stage test, before studying", "pre"),
     ("Stage test, after studying", "post"),
     ("Placement: where should I start?", blueprint.PLACEMENT),
@@ -96,6 +98,8 @@ def build_quiz(tutor: Tutor, learner: Any, given: gr.State) -> gr.Tab:
                     learner=learner(request),
                 )
                 session = QuizSession(questions)
+            elif what == REVIEW:
+                session = QuizSession(tutor.review_quiz(int(many), learner(request)))
             else:
                 session = begin_test(what, n, learner(request))
         except TutorError as error:
@@ -258,9 +262,10 @@ def _next_placement(session: QuizSession) -> list[Question]:
 def _bar(what: str) -> tuple[Any, ...]:
     """Which choices a mode leaves."""
     practice = gr.update(visible=what == "practice")
-    label = "Start the quiz" if what == "practice" else "Start the test"
-    placed = gr.update(visible=what != blueprint.PLACEMENT)
-    return placed, practice, practice, practice, gr.update(value=label)
+    quiz = what in {"practice", REVIEW}
+    label = "Start the quiz" if quiz else "Start the test"
+    staged = gr.update(visible=what not in {blueprint.PLACEMENT, REVIEW})
+    return staged, practice, practice, gr.update(visible=quiz), gr.update(value=label)
 
 
 def _topics(n: int) -> list[tuple[str, str]]:
