@@ -7,7 +7,7 @@ and may leave the other out; an answer from that would compare nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from itertools import zip_longest
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from corpus.loading import load_yaml
 from tutor.ingest.terms import VOCABULARY
+from tutor.retrieve.words import stems
 
 if TYPE_CHECKING:
-    from tutor.retrieve.retriever import Retrieval, Retriever
+    from tutor.retrieve.retriever import Passage, Retrieval, Retriever
 
 MOST = 4  # papers that one answer compares
 EACH = 3  # passages taken from each
@@ -27,6 +28,8 @@ _COMPARES = re.compile(
     r"which of|relat\w+ (?:to|between))(?!\w)",
     re.IGNORECASE,
 )
+
+_ASKS = re.compile(r"\b(?:papers?|articles?|authors?|way|approach\w*|methods?)\b", re.IGNORECASE)
 
 
 def compared_papers(question: str, titles: Mapping[str, str]) -> tuple[str, ...]:
@@ -74,7 +77,15 @@ def with_compared(retriever: Retriever, question: str, retrieval: Retrieval) -> 
     ordered = [*lesson, *(p for turn in turns for p in turn)]
     first = {p.key: replace(p, score=top) for p in ordered}
     others = [p for p in retrieval.passages if p.key not in first]
-    return replace(retrieval, passages=(*first.values(), *others))
+    coverage = max(retrieval.coverage, _covered(question, first.values()))
+    return replace(retrieval, passages=(*first.values(), *others), coverage=coverage)
+
+
+def _covered(question: str, passages: Iterable[Passage]) -> float:
+    """Share of what is asked that the papers hold together: no single passage speaks of both."""
+    asked = set(stems(_ASKS.sub(" ", _COMPARES.sub(" ", question))))
+    told = {stem for p in passages for stem in stems(f"{p.title} {p.text}")}
+    return len(asked & told) / len(asked) if asked else 1.0
 
 
 def _names(doc_id: str, title: str) -> tuple[str, ...]:
