@@ -10,11 +10,13 @@ from corpus.roadmap import load_roadmap
 from eval.forms import form_metrics
 from eval.report import Context, Metric, TaskResult, read_lines
 from tutor.exercises.bank import bank_questions
-from tutor.exercises.generate import Generation, generate_questions
+from tutor.exercises.generate import Generation, generate_questions, solver_reasons
 from tutor.exercises.hints import FALLBACKS, hint_ladder
 from tutor.exercises.leaks import gives_away
 from tutor.exercises.parametric import families, parametric_question
+from tutor.exercises.phrasing import phrased_drafts
 from tutor.exercises.question import Kind, Question
+from tutor.exercises.verify import flaws
 
 SEEDS = 3  # instances of each family, and generations of each topic
 MODEL_PASSAGES = 40  # that the model writes a question from
@@ -30,7 +32,7 @@ def run(context: Context) -> TaskResult:
     if context.tutor.llm() is None:
         skipped = "questions that a model writes: none runs"
     else:
-        metrics += _by_model(context, details)
+        metrics += _by_model(context, details) + _worded_by_model(context, details)
     return TaskResult("exercises", tuple(metrics), skipped, details)
 
 
@@ -195,3 +197,24 @@ def _by_model(context: Context, details: list[dict[str, Any]]) -> list[Metric]:
     share = len(total.questions) / max(1, len(chosen))
     note = f"{len(chosen)} passages; dropped (a draft may have several reasons): {reasons}"
     return [Metric("choice items by the model: share kept", share, note=note)]
+
+
+def _worded_by_model(context: Context, details: list[dict[str, Any]]) -> list[Metric]:
+    """Questions on defining sentences that the model words while code picks all the rest."""
+    llm = context.tutor.llm()
+    assert llm is not None
+    dropped: Counter[str] = Counter()
+    asked: set[str] = set()
+    made = 0
+    for topic, passages in _passages(context).items():
+        for passage, draft in phrased_drafts(passages, topic, llm, dropped):
+            if draft.quote in asked:
+                continue  # a note belongs to several topics
+            asked.add(draft.quote)
+            reasons = flaws(draft, passage.text) or solver_reasons(draft, passage, llm)
+            if reasons:
+                dropped.update(reasons)
+                continue
+            made += 1
+            details.append({"worded": draft.prompt, "key": draft.key, "quote": draft.quote})
+    return [_yield("questions worded by the model", made, dropped)]

@@ -107,7 +107,7 @@ def generate_questions(
             said = {draft.prompt, *draft.distractors, f"{draft.key}: {draft.quote}"}
             reasons = flaws(draft, passage.text)
             if not reasons and llm is not None:
-                reasons = _solver_reasons(draft, passage, llm)
+                reasons = solver_reasons(draft, passage, llm)
         if not reasons and _told(said, used):
             reasons = ["another question tells"]
         if reasons:
@@ -187,7 +187,8 @@ def _ask(passage: Passage, llm: LLM) -> Draft | None:
     )
 
 
-def _solver_reasons(draft: Draft, passage: Passage, llm: LLM) -> list[str]:
+def solver_reasons(draft: Draft, passage: Passage, llm: LLM) -> list[str]:
+    """Why solvers speak against a draft; also where they could not be asked."""
     try:
         reason = unsolved(draft, passage.text, llm)
     except ServerError as error:
