@@ -26,6 +26,7 @@ from tutor.ui.inside_html import (
     comparison_html,
     looks_html,
     map_html,
+    prompt_html,
     quoted,
     tokens_html,
     visible,
@@ -102,7 +103,8 @@ def test_drafts_tell_what_holds() -> None:
     now = Comparison("Q?", (Message("user", "Facts: 1"),), (done, Draft(DPO, "It")))
     html = comparison_html(now)
     assert html.count('class="passed"') == html.count('class="failed"') == 1
-    assert "1 of 2 sentences hold." in html and "8.0 a second" in html and "Facts: 1" in html
+    assert "Found in the sources: 1 of 2 sentences." in html and "8.0 a second" in html
+    assert "Facts: 1" in prompt_html(now) and prompt_html(Comparison("Q?")) == ""
     assert html.count("<section") == 2 and "the first after 0.5 s" in html
 
 
@@ -118,7 +120,8 @@ def test_text_of_learners_and_models_is_escaped() -> None:
         candidates_html(NextTokens(rows, 1, 0, 0, 0, 0)),
         looks_html(weird, 1, 1, 1),
         map_html(weird, 1, 1, 1),
-        comparison_html(Comparison(BAD, (Message("user", BAD),), drafts)),
+        comparison_html(Comparison(BAD, drafts=drafts)),
+        prompt_html(Comparison(BAD, (Message("user", BAD),))),
         comparison_html(Comparison(BAD, refusal=BAD)),
         alert_html(BAD),
     ):
@@ -205,6 +208,10 @@ def test_bad_input_is_an_alert(ready: Settings) -> None:
 
 
 def test_question_goes_to_the_model_with_its_facts(ready: Settings) -> None:
-    do = handlers(ready)
-    state, shown = last(do["ask"]("What is self-attention?", ["base"]))
-    assert "Done." in state and "Facts:" in shown and "sentence" in shown
+    states = list(handlers(ready)["ask"]("What is self-attention?", ["base"]))
+    prompts = [prompt for _, prompt, _ in states if isinstance(prompt, str) and prompt]
+    said = [state for state, _, _ in states if isinstance(state, str)]
+    # The prompt is sent once, or it would fold up while it is read.
+    assert len(prompts) == 1 and "Facts:" in prompts[0]
+    assert "Done." in said[-1] and len(said) == len(set(said)) < len(states)
+    assert "sentence" in states[-1][2]

@@ -164,4 +164,7 @@ def _verdict(answer: Answer, llm: LocalLLM) -> str:
             "Given up: its first sentences were not in the sources, or it went round in circles. "
             "A learner would see quotes from the sources instead."
         )
-    return "Too little of it holds: a learner would see quotes from the sources instead."
+    return (
+        "Too little of it holds, or it says too little: a learner would see quotes from the "
+        "sources instead."
+    )

@@ -21,6 +21,7 @@ from tutor.ui.inside_html import (
     looks_html,
     map_html,
     pattern_label,
+    prompt_html,
     quoted,
     status_html,
     tokens_html,
@@ -37,7 +38,7 @@ TOKENS = """\
 A model reads neither letters nor words. Its tokenizer cuts a text into **tokens**: pieces that \
 were frequent in the texts it was made from (byte-pair encoding). Below each stands its number \
 in the vocabulary, which is all the model gets to see. ␣ is a space, and belongs to the word \
-behind it. Try a rare word, a long number, another language, an emoji."""
+after it. Try a rare word, a long number, another language, an emoji."""
 
 NEXT = """\
 For each token of its vocabulary the model gives a score, and the softmax turns the scores into \
@@ -59,7 +60,8 @@ The same question with the same facts goes to the model as its makers left it (*
 what fine-tuning made of it. Each tuned model is the base with a **LoRA adapter**: small \
 matrices that are added to its own; those of the one that comes with the tutor are half a \
 percent of its weights. The tutor then checks every sentence against the sources, as in the \
-chat. A draft takes half a minute or more."""
+chat. A draft takes half a minute or more. Adapters that you train yourself \
+(`finetune/README.md`) stand here too once `TUTOR_RUNS` names the folder of your runs."""
 
 MISSING = """\
 ⚠ The small model is not prepared in 16 bit yet. The button fetches it (98 MB, unless it is here \
@@ -307,20 +309,29 @@ def _drafts_part(tutor: Tutor, local: LocalModel, names: list[str]) -> gr.Checkb
             run = gr.Button("Ask them all", variant="primary", elem_id="drafts-run")
             stop = gr.Button("Stop", elem_id="drafts-stop")
         state = gr.HTML(elem_id="drafts-state")
+        prompt = gr.HTML(elem_id="drafts-prompt")
         shown = gr.HTML(elem_id="drafts-shown")
 
-    def ask(text: str, wanted: list[str]) -> Iterator[tuple[Any, Any]]:
-        yield status_html("Looking for facts …"), ""
+    def ask(text: str, wanted: list[str]) -> Iterator[tuple[Any, Any, Any]]:
+        yield status_html("Looking for facts …"), "", ""
         asked = [variant for variant in local.variants if variant.name in wanted]
+        said = given = ""
         try:
             for now in compare(
                 text, tutor.evidence, local, asked,
                 embedder=tutor.embedder_if_free, library=tutor.library.known_arxiv_ids(),
             ):  # fmt: skip
-                yield status_html(progress_text(now, asked)), comparison_html(now)
+                # What is unchanged is not sent: it would be read out again, or fold up.
+                told, said = said, progress_text(now, asked)
+                shown_before, given = given, prompt_html(now)
+                yield (
+                    status_html(said) if said != told else gr.skip(),
+                    given if given != shown_before else gr.skip(),
+                    comparison_html(now),
+                )
         except TutorError as error:
-            yield alert_html(error), gr.skip()
+            yield alert_html(error), gr.skip(), gr.skip()
 
-    asking = run.click(ask, [question, chosen], [state, shown], **ONE_AT_A_TIME)
+    asking = run.click(ask, [question, chosen], [state, prompt, shown], **ONE_AT_A_TIME)
     stop.click(lambda: status_html("Stopped."), None, state, cancels=asking, show_progress="hidden")
     return chosen

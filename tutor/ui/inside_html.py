@@ -138,17 +138,17 @@ def pattern_label(pattern: Pattern) -> str:
 
 
 def comparison_html(comparison: Comparison) -> str:
-    """The drafts beside each other, and the prompt that all of them were given."""
+    """The drafts beside each other, or why there are none."""
     if comparison.refusal:
         return (
             f"<p>{escape(comparison.refusal)}</p><p>The tutor asks no model where its sources hold "
             "too little. Ask about a topic of the roadmap.</p>"
         )
-    drafts = "".join(_draft_html(draft) for draft in comparison.drafts)
-    return f'{_prompt_html(comparison)}<div class="drafts">{drafts}</div>'
+    return f'<div class="drafts">{"".join(_draft_html(draft) for draft in comparison.drafts)}</div>'
 
 
-def _prompt_html(comparison: Comparison) -> str:
+def prompt_html(comparison: Comparison) -> str:
+    """What every variant was given, folded; empty until the first is asked."""
     parts = "".join(
         f"<dt>{escape(message.role)}</dt><dd><pre>{escape(message.content)}</pre></dd>"
         for message in comparison.prompt
@@ -177,7 +177,8 @@ def _draft_html(draft: Draft) -> str:
         body = f'<ul class="checked">{"".join(_sentences(draft))}</ul>'
     verdict = f"<p><strong>{escape(draft.verdict)}</strong></p>" if draft.verdict else ""
     held = sum(sentence.supported for sentence in draft.sentences)
-    count = f"<p>{held} of {_count(len(draft.sentences), 'sentence')} hold.</p>" if verdict else ""
+    of = _count(len(draft.sentences), "sentence")
+    count = f"<p>Found in the sources: {held} of {of}.</p>" if verdict else ""
     return (
         f'<section aria-label="{name}"><h3>{name}</h3>'
         f'<p class="flag">{escape(draft.variant.description)}</p>{body}{count}{verdict}{speed}'
