@@ -1,6 +1,7 @@
 """The gist of a paper without a model, beside people's TL;DRs (SciTLDR, Cachola et al., 2020).
 
-The tutor picks one sentence of the abstract, as `Ranking.gist` does for a summary. Baselines: the
+The tutor picks one sentence of the abstract, as `Ranking.gist` does for a summary; "words alone" is
+what it picks while the embedding model is not there. Baselines: the
 first sentence, the first three, the first by TextRank (Mihalcea and Tarau, 2004). The oracle, the
 sentence of the abstract with the highest ROUGE-L, is what any choice of one sentence can reach.
 """
@@ -13,15 +14,19 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eval.report import Context, Metric, TaskResult
 from tutor.ingest.document import Document, Section
 from tutor.ingest.quotes import without_citations
 from tutor.ingest.salience import Ranking, content_words, quotable_sentences, without_lead_in
 
+if TYPE_CHECKING:
+    from tutor.models.embed import Embedder
+
 QUICK = 150  # papers
 DAMPING = 0.85
+OURS = ("tutor", "words alone", "oracle")  # no baselines
 Row = dict[str, Any]
 
 
@@ -31,8 +36,10 @@ def run(context: Context) -> TaskResult:
     if path is None or not path.exists():
         return TaskResult("tldr", (), skipped="TUTOR_SHARED names no folder with SciTLDR")
     rows = read_rows(path)[: QUICK if context.quick else None]
+    embedder = context.tutor.embedder_if_loaded
     ways: dict[str, Callable[[Row], str]] = {
-        "tutor": gist,
+        "tutor": lambda row: gist(row, embedder),
+        "words alone": gist,
         "lead-1": lambda row: row["source"][0],
         "lead-3": lambda row: " ".join(row["source"][:3]),
         "TextRank": textrank,
@@ -44,7 +51,7 @@ def run(context: Context) -> TaskResult:
         for name, found in texts.items()
     }
     metrics = [_metric("ROUGE-L F1", {name: fmean(values) for name, values in rouge.items()})]
-    if embedder := context.tutor.embedder_if_loaded:
+    if embedder:
         targets = [embedder.embed(row["target"]) for row in rows]
         cosine = {}
         for name, found in texts.items():
@@ -57,7 +64,7 @@ def run(context: Context) -> TaskResult:
 
 
 def _metric(name: str, values: dict[str, float]) -> Metric:
-    baselines = {way: value for way, value in values.items() if way not in ("tutor", "oracle")}
+    baselines = {way: value for way, value in values.items() if way not in OURS}
     best = max(baselines, key=lambda way: baselines[way])
     note = ", ".join(f"{way} {value:.3f}" for way, value in values.items() if way != "tutor")
     return Metric(name, values["tutor"], "", baselines[best], best, note=note)
@@ -74,7 +81,7 @@ def read_rows(path: Path) -> list[Row]:
     return [row for row in rows if row["source"] and row["target"]]
 
 
-def gist(row: Row) -> str:
+def gist(row: Row, embedder: Embedder | None = None) -> str:
     """The sentence that the tutor's summary would show as TL;DR."""
     sentences = [" ".join(sentence.split()) for sentence in row["source"]]
     text = "\n\n".join(sentences)
@@ -84,7 +91,7 @@ def gist(row: Row) -> str:
         sections=(Section("Abstract", 1, None, text),),
     )  # fmt: skip
     ranking = Ranking(quotable_sentences(document), f"{document.title} {text}", document.title)
-    best = ranking.gist()
+    best = ranking.gist(embedder)
     # Abstracts without a sentence fit to be quoted: the summary shows the title, here the lead.
     return without_lead_in(without_citations(best.text)) if best else sentences[0]
 

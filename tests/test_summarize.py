@@ -7,7 +7,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from typing import Any
 
+import numpy as np
 import pytest
 from fakes import FakeLLM
 
@@ -86,6 +88,31 @@ def test_without_a_model_the_points_are_sentences_of_the_right_sections() -> Non
     assert [point.page for point in summary.results] == [1, 3]
     assert summary.limitations[0].page == 4
     assert summary.tldr.startswith("We propose the Foxformer")
+
+
+class Meaning:
+    """Embeds by hand: everything but the proposal means what the title means."""
+
+    name, dimension = "by hand", 2
+
+    def embed(self, texts: Any) -> Any:
+        means = [[0.0, 1.0] if "propose" in text else [1.0, 0.0] for text in texts]
+        return np.array(means, dtype=np.float32)
+
+
+def test_gist_is_weighed_by_meaning_where_there_are_embeddings() -> None:
+    assert summarize(paper(), None).tldr.startswith("We propose")
+    assert not summarize(paper(), None, embedder=Meaning()).tldr.startswith("We propose")
+    assert summarize(replace(paper(), title=""), None, embedder=Meaning()).tldr
+
+
+def test_paper_of_one_sentence_is_its_gist() -> None:
+    sentence = "We propose the Foxformer, a new network based solely on attention over the tracks."
+    short = replace(
+        paper(), sections=(Section("Abstract", 1, 1, sentence, ((1, sentence),)),),
+        abstract=sentence, page_texts=(sentence,),
+    )  # fmt: skip
+    assert summarize(short, None, embedder=Meaning()).tldr == sentence
 
 
 def test_every_quote_stands_on_its_page() -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tutor.exercises.code import CodeGrade
     from tutor.exercises.question import Grade, Kind, Question, Source
     from tutor.exercises.quiz import QuizSession
+    from tutor.ingest.document import Document
     from tutor.learner.plan import Step as NextStep
     from tutor.models.embed import Embedder
     from tutor.models.llm import LLM, Message
@@ -234,10 +235,10 @@ class Tutor:
         report = progress or (lambda _stage, _fraction: None)
         if isinstance(target, Path):
             report(f"Reading {target.name}", 0.0)
-            return summarize(parse(target, cancel=cancel), self.llm(), report, cancel)
+            return self._summary(parse(target, cancel=cancel), report, cancel)
         for doc_id in (target, f"arxiv:{parse_arxiv_id(target)}", f"file:{target}"):
             try:
-                return summarize(self.library.document(doc_id), self.llm(), report, cancel)
+                return self._summary(self.library.document(doc_id), report, cancel)
             except NotFoundError:
                 continue
         arxiv_id = parse_arxiv_id(target)
@@ -258,7 +259,12 @@ class Tutor:
             self.add_files([pdf])
         except (ModelError, NetworkError) as error:  # a summary needs no embeddings
             logger.warning("The paper is not in the library: %s", error)
-        return summarize(parse(pdf, cancel=cancel), self.llm(), report, cancel)
+        return self._summary(parse(pdf, cancel=cancel), report, cancel)
+
+    def _summary(
+        self, document: Document, report: Progress, cancel: threading.Event | None
+    ) -> PaperSummary:
+        return summarize(document, self.llm(), report, cancel, self.embedder_if_free)
 
     def add_files(self, paths: Sequence[Path], **options: Any) -> list[Any]:
         """Ingest files; see `Library.ingest`. The built-in corpus is indexed first."""

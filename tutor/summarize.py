@@ -35,6 +35,7 @@ from tutor.ingest.sentences import split_sentences
 from tutor.ingest.terms import Term, find_terms, match_topics
 
 if TYPE_CHECKING:
+    from tutor.models.embed import Embedder
     from tutor.models.llm import LLM
 
 __all__ = ["PaperSummary", "Point", "Term", "quote_on_page", "summarize", "summary_from_notes"]
@@ -203,11 +204,10 @@ def _points(writer: _Writer, field: Field, sentences: Sequence[Sentence]) -> tup
     )
 
 
-def _tldr(writer: _Writer, ranking: Ranking, document: Document) -> str:
-    best = ranking.gist()
-    if best is None:
-        return document.title
-    plain = without_lead_in(without_citations(best.text))
+def _tldr(writer: _Writer, gist: Sentence | None, title: str) -> str:
+    if gist is None:
+        return title
+    plain = without_lead_in(without_citations(gist.text))
     return writer.restate(TLDR_USER, [plain]).get(0, plain)
 
 
@@ -216,6 +216,7 @@ def summarize(
     llm: LLM | None,
     progress: Progress | None = None,
     cancel: Event | None = None,
+    embedder: Embedder | None = None,
 ) -> PaperSummary:
     """Summarise a document.
 
@@ -224,6 +225,7 @@ def summarize(
         llm: Restates the chosen sentences, in five short calls; None leaves them as they are.
         progress: Told the stage and the share that is done.
         cancel: Asked between the calls of the model.
+        embedder: Sharpens the choice of the gist.
 
     Raises:
         TutorError: `cancel` was set.
@@ -244,7 +246,7 @@ def summarize(
         chosen[field] = ranking.choose(field, COUNTS[field], taken)
     writer = _Writer(llm, document.title)
     step("Writing the gist", 0.2)
-    tldr = _tldr(writer, ranking, document)
+    tldr = _tldr(writer, ranking.gist(embedder), document.title)
     points: dict[Field, tuple[Point, ...]] = {}
     for number, field in enumerate(_SHOWN):
         step(f"Writing the {field}", 0.35 + 0.15 * number)
