@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from corpus.exercises import TextItem, load_items
 from tutor.errors import TutorError
-from tutor.exercises.alignment import MEANING, WORDS, describe
+from tutor.exercises.alignment import CONTENT, MEANING, WORDS, describe
 from tutor.exercises.rubric import STOP_WORDS
 from tutor.exercises.scoring import FILE, FittedScore, Tree
 from tutor.exercises.screening import screen
@@ -40,6 +40,7 @@ CLASSES = 2  # scores are compared as incorrect, partial, correct: round(score *
 TREES = {"n_estimators": 120, "max_depth": 3, "learning_rate": 0.06, "subsample": 0.6,
          "min_samples_leaf": 10, "max_features": 0.4, "random_state": 0}  # fmt: skip
 RIDGE = 30.0
+DOUBTED = 0.1  # scale of CONTENT beside the other numbers: a hundred times the ridge
 BINS = 8
 
 
@@ -127,13 +128,19 @@ def fit(
     numbers: NDArray[np.float64], scores: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> FittedScore:
     """Fit both halves; spread and confidence are left plain."""
+    import numpy as np
     from sklearn.ensemble import GradientBoostingRegressor
     from sklearn.linear_model import Ridge
 
+    names = MEANING if numbers.shape[1] == len(MEANING) else WORDS
     mean, scale = numbers.mean(axis=0), numbers.std(axis=0) + 1e-9
+    # Trees would learn the questions by what their answers are about; a line hardly can.
+    compared = np.array([name not in CONTENT for name in names])
+    scale[~compared] /= DOUBTED
     linear = Ridge(RIDGE).fit((numbers - mean) / scale, scores, sample_weight=weights)
     slopes = linear.coef_ / scale
-    grown = GradientBoostingRegressor(**TREES).fit(numbers, scores, sample_weight=weights)
+    grown = GradientBoostingRegressor(**TREES)
+    grown.fit(numbers[:, compared], scores, sample_weight=weights)
     trees = []
     for [estimator] in grown.estimators_:
         tree = estimator.tree_
@@ -143,7 +150,6 @@ def fit(
                  tuple(map(int, tree.children_right)),
                  tuple(TREES["learning_rate"] * float(v) for v in tree.value.ravel()))
         )  # fmt: skip
-    names = MEANING if numbers.shape[1] == len(MEANING) else WORDS
     return FittedScore(
         names, tuple(map(float, slopes)), float(linear.intercept_ - slopes @ mean),
         float(grown.init_.constant_.ravel()[0]), tuple(trees), 1.0, 0.0, (), (0.5,),

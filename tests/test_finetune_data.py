@@ -35,7 +35,7 @@ from finetune.data.split import (
 )
 from finetune.data.summaries import plainer, summary_rows
 from tutor.draft import EXPLAIN_SYSTEM, MARKER, whole_sentences
-from tutor.errors import InputError
+from tutor.errors import InputError, ServerError
 from tutor.exercises.generate import GENERATE_SYSTEM, GeneratedItem
 from tutor.exercises.judge import JUDGE_SYSTEM, Judgement
 from tutor.exercises.leaks import gives_away
@@ -252,7 +252,7 @@ def test_casual_question_keeps_its_words() -> None:
 
 
 def test_recorder_rejects_a_target_that_the_schema_does_not_take() -> None:
-    with pytest.raises(ValueError, match="option"):
+    with pytest.raises(ServerError, match="no Choice"):
         Recorder('{"option": 0}').structured([], Choice, max_tokens=5)
 
 

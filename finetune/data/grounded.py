@@ -245,7 +245,8 @@ def _nearness(evidence: Evidence, embedder: Embedder | None) -> list[float]:
     texts = [text for _, text in evidence.facts]
     if embedder is None or not texts:
         known = set(stems(wanted))
-        return [len(known & set(stems(text))) / (len(set(stems(text))) or 1) for text in texts]
+        facts = [set(stems(text)) for text in texts]
+        return [len(known & fact) / max(1, min(len(known), len(fact))) for fact in facts]
     vectors = embedder.embed([wanted, *texts])
     return [float(value) for value in vectors[1:] @ vectors[0]]
 

@@ -44,10 +44,11 @@ def quiz_rows(retriever: Retriever, topics: Iterable[str], seed: int = 0) -> Ite
 def _rows_of(draft: Draft, passage: Passage, topic: str, source: str, seed: int) -> Iterator[Row]:
     target = _target(draft)
     if target:
-        # The solver's word is a stand-in's here; what counts is that no rule finds a flaw.
+        # The solver's word is a stand-in's here; what counts is that no rule finds a flaw. Wordings
+        # of other questions, which are asked for next, get no reply.
         recorder = Recorder(target, Choice(option=1).model_dump_json())
         made = generate_questions([passage], 1, topic=topic, llm=recorder, own=False, seed=seed)
-        if all("solve" in reason for reason in made.dropped):
+        if all("solve" in reason or reason == "no wording" for reason in made.dropped):
             prompt, _ = recorder.asked[0]
             assert prompt[0].content == GENERATE_SYSTEM
             yield Row("quiz", topic, source, prompt, target)

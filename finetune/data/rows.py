@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tutor.errors import InputError
+from pydantic import ValidationError
+
+from tutor.errors import InputError, ServerError
 from tutor.models.llm import Message, Structured
 
 Turns = list[dict[str, str]]
@@ -125,8 +127,11 @@ class Recorder:
         max_tokens: int,
         temperature: float = 0.0,
     ) -> Structured:
-        """The target, parsed by the serving schema: an invalid one raises here."""
-        return schema.model_validate_json(self._next(messages))
+        """The target, parsed by the serving schema; one of another schema is no reply."""
+        try:
+            return schema.model_validate_json(self._next(messages))
+        except ValidationError as error:
+            raise ServerError(f"The target is no {schema.__name__}.") from error
 
     def count_tokens(self, text: str) -> int:
         """Four characters a token."""
