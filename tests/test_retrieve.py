@@ -19,7 +19,7 @@ from tutor.retrieve import Retriever, embedding_text, stages_of, stems, words
 from tutor.retrieve import retriever as module
 from tutor.retrieve.companions import with_opening, with_page
 from tutor.retrieve.fuse import fuse
-from tutor.retrieve.rerank import max_sim
+from tutor.retrieve.rerank import WINDOW, best_part, max_sim
 
 PASSAGE_FIELDS = {"key", "kind", "doc_id", "title", "section", "page", "text", "score"}
 
@@ -277,6 +277,28 @@ def test_max_sim_weighs_the_best_matches() -> None:
     none = np.zeros((0, 3), dtype=np.int8)
     assert max_sim(query, {4: both, 7: half, 9: none}) == {4: 1.0, 7: 0.75}
     assert max_sim(query[:0], {4: both}) == {} and max_sim(query, {}) == {}
+
+
+def test_best_part_finds_the_sentence_that_drowns_in_the_whole() -> None:
+    query = np.array([[0.6, 0, 0], [0.4, 0, 0]], dtype=np.float32)
+    asked, other = np.tile([127, 0, 0], (WINDOW, 1)), np.tile([0, 127, 0], (5 * WINDOW, 1))
+    buried = np.concatenate([other, asked, other]).astype(np.int8)
+    spread = np.tile([[127, 0, 0], [0, 127, 0]], (WINDOW, 1)).astype(np.int8)
+    short = np.array([[90, 90, 0]], dtype=np.int8)
+    found = best_part(query, {4: buried, 5: spread, 6: short, 9: buried[:0]})
+    assert found == {4: pytest.approx(1), 5: pytest.approx(0.5**0.5), 6: pytest.approx(0.5**0.5)}
+    assert best_part(query[:0], {4: buried}) == {} and best_part(query, {}) == {}
+
+
+@runs(max_examples=50, deadline=None)
+@given(st.lists(st.integers(1, 3 * WINDOW), min_size=1, max_size=4))
+def test_best_part_of_each_passage_is_its_own(lengths: list[int]) -> None:
+    drawn = np.random.default_rng(len(lengths))
+    query = drawn.normal(size=(3, 4)).astype(np.float32)
+    rows = {i: drawn.integers(-127, 128, (n, 4)).astype(np.int8) for i, n in enumerate(lengths)}
+    together = best_part(query, rows)
+    alone = {i: best_part(query, {i: row})[i] for i, row in rows.items()}
+    assert together == pytest.approx(alone, abs=1e-5)
 
 
 def test_fusion_weighs_scaled_scores_and_skips_what_found_nothing() -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tutor.ingest.document import Chunk
 from tutor.retrieve.definitions import find_definitions
 from tutor.retrieve.fuse import fuse
-from tutor.retrieve.rerank import max_sim
+from tutor.retrieve.rerank import best_part, max_sim
 from tutor.retrieve.scope import Scope
 from tutor.retrieve.sparse import WordIndex
 from tutor.retrieve.words import embedding_text, stems
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 CANDIDATES = 60  # taken from each of the two searches before fusion
 EXACT = 2000  # chunks that a filter leaves, below which all of them are compared
-# Shares of words, meaning and late interaction in a passage's score. Across documents they were set
-# on the development questions of eval/, within one document on QASPER (docs/retrieval.md): there
-# every passage is about the same thing, and the vector of a whole passage tells little.
+# Shares of words, meaning and late interaction in a passage's score; meaning is half that of the
+# whole passage, half that of its best part. Across documents they were set on the development
+# questions of eval/, within one document on QASPER (docs/retrieval.md): there every passage is
+# about the same thing, and the vector of a whole passage tells little.
 ACROSS = (0.4, 0.3, 0.3)
 WITHIN = (0.1, 0.1, 0.8)
 PER_DOCUMENT = 3  # passages of one document before others get their turn
@@ -167,9 +168,13 @@ class Retriever:
         cosine |= self._cosines(vector, [i for i in found if i not in cosine])
         clock.lap("dense")
         sparse = {i: float(scores[i]) for i in {*found, *cosine}}
-        late = self._late(tokens, list(sparse))
+        meaning, late = cosine, {}
+        if tokens is not None:
+            read = self._read(list(sparse))
+            meaning = fuse([(0.5, cosine), (0.5, best_part(tokens, read))])
+            late = max_sim(tokens, read)
         shares = ACROSS if paper is None else WITHIN
-        ranked = fuse(list(zip(shares, (sparse, cosine, late), strict=True)))
+        ranked = fuse(list(zip(shares, (sparse, meaning, late), strict=True)))
         clock.lap("rerank")
         chosen = self._select(sorted(ranked, key=lambda i: -ranked[i]), k)
         passages = tuple(self.passage(i, ranked[i]) for i in chosen)
@@ -265,16 +270,14 @@ class Retriever:
         found = self._index.vectors([self.chunks[i].id for i in positions])
         return {self._position[key]: float(vector @ other) for key, other in found.items()}
 
-    def _late(
-        self, query: NDArray[np.float32] | None, positions: Sequence[int]
-    ) -> dict[int, float]:
-        """Late interaction with each candidate, or nothing where one of them has no vectors."""
-        if self._tokens is None or query is None:
+    def _read(self, positions: Sequence[int]) -> dict[int, NDArray[np.int8]]:
+        """Token vectors by position, or nothing where one of the chunks has none."""
+        if self._tokens is None:
             return {}
         found = self._tokens.get([self.chunks[i].id for i in positions])
         if len(found) < len(positions):
             return {}  # the library is still making them; half of a ranking would be unfair
-        return max_sim(query, {self._position[key]: tokens for key, tokens in found.items()})
+        return {self._position[key]: tokens for key, tokens in found.items()}
 
     def _select(self, ranked: Sequence[int], k: int) -> list[int]:
         """The first k that are no near-duplicates; a document's fourth passage waits for others."""
