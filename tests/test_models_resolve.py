@@ -335,3 +335,21 @@ def test_changed_or_missing_adapter_is_refused(
     (tmp_path / spec.adapter / "adapter_model.safetensors").write_bytes(b"other")
     with pytest.raises(ChecksumError, match="differs"):
         resolve.adapter_folder(spec)
+
+
+def test_model_with_an_adapter_of_old_is_prepared_again(
+    offline: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = next(spec for spec in catalog.MODELS.values() if spec.adapter)
+    folder = offline.folder("models", spec.name, "bf16")
+    manifest = {"name": spec.name, "files": {}, "adapter": "of old"}
+    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    made: list[str] = []
+    monkeypatch.setattr(resolve, "_prepare", lambda name, *_: made.append(name))
+    assert not resolve.is_prepared(spec.name, offline, "bf16")
+    resolve.prepare(spec.name, offline, format="bf16")
+    assert made == [spec.name]
+    (folder / "manifest.json").write_text(
+        json.dumps(manifest | {"adapter": spec.adapter_sha256}), "utf-8"
+    )
+    assert resolve.prepare(spec.name, offline, format="bf16") == folder and len(made) == 1

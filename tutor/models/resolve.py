@@ -59,7 +59,7 @@ def model_folder(name: str, settings: Settings, format: Format | None = None) ->
 def is_prepared(name: str, settings: Settings, format: Format | None = None) -> bool:
     """Whether `prepare` would return at once."""
     folder = model_folder(name, settings, format)
-    return (folder / MANIFEST).is_file() or _is_own_folder(folder, settings)
+    return _is_current(folder, name) or _is_own_folder(folder, settings)
 
 
 def prepare(
@@ -90,13 +90,13 @@ def prepare(
                 "Point TUTOR_MODEL at a folder in the Hugging Face layout.",
             )
         return folder
-    if (folder / MANIFEST).is_file():
+    if _is_current(folder, name):
         return folder
     report = progress or (lambda _stage, _fraction: None)
     settings.folder("models", folder.parent.name)
     try:
         with _locked(folder.parent, name, report):
-            if not (folder / MANIFEST).is_file():
+            if not _is_current(folder, name):
                 _prepare(name, folder, settings, report)
     except OSError as error:
         raise ModelError(
@@ -140,6 +140,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         cure = "Remove that folder and prepare the model again."
         raise ModelError(f"{folder / MANIFEST} can't be read: {error}.", cure) from error
     return manifest
+
+
+def _is_current(folder: Path, name: str) -> bool:
+    """Whether a folder is finished, and with the adapter that this version of Tutor ships."""
+    if not (folder / MANIFEST).is_file():
+        return False
+    wanted = MODELS[name].adapter_sha256 if name in MODELS else ""
+    return not wanted or read_manifest(folder).get("adapter") == wanted
 
 
 def _is_own_folder(folder: Path, settings: Settings) -> bool:
@@ -198,6 +206,7 @@ def _prepare(name: str, folder: Path, settings: Settings, report: Progress) -> N
                     (finished / file.name).parent.mkdir(exist_ok=True)
                     os.replace(parts / file.name, finished / file.name)
         _write_manifest(finished, name, source, folder.name)
+        shutil.rmtree(folder, ignore_errors=True)  # with an adapter of old
         os.replace(finished, folder)
         shutil.rmtree(parts, ignore_errors=True)
     finally:
@@ -276,6 +285,7 @@ def _write_manifest(folder: Path, name: str, source: str, format: str) -> None:
         "name": name,
         "format": format,
         "source": source,
+        "adapter": MODELS[name].adapter_sha256 if name in MODELS else "",
         "files": {str(path.relative_to(folder)): hash_file(path) for path in files},
         "created_by": f"tutor {_version()}",
     }
