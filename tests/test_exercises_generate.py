@@ -8,14 +8,15 @@ from dataclasses import replace
 
 import pytest
 from fakes import FakeLLM
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tutor.errors import NotFoundError, ServerError
 from tutor.exercises.cloze import cloze_drafts, definitions
 from tutor.exercises.generate import generate_questions
 from tutor.exercises.grade import grade
-from tutor.exercises.phrasing import phrased_drafts, wording_flaws
+from tutor.exercises.phrasing import Phrased, phrased_drafts, wording_flaws
 from tutor.exercises.verify import Draft, flaws, repeats, unsolved
 from tutor.retrieve import Passage
 
@@ -216,6 +217,7 @@ def test_wording_that_says_something_else_is_dropped(question: str, reason: str)
     assert any(reason in flaw for flaw in wording_flaws(question, DECAY))
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_wording_can_be_judged(question: str) -> None:
     wording_flaws(question, DECAY)
@@ -246,9 +248,11 @@ def test_sentence_is_asked_about_once() -> None:
 
 
 def test_wording_that_fails_is_counted() -> None:
-    llm = FakeLLM(json.dumps({"question": "What is it?"}), *[ServerError("gone")] * 9)
+    llm = FakeLLM(json.dumps({"question": "What is this term?"}), *[ServerError("gone")] * 9)
     dropped: Counter[str] = Counter()
     assert list(phrased_drafts([PASSAGE], "neural-networks", llm, dropped)) == []
+    with pytest.raises(ValidationError):
+        Phrased(question="weight decay")
     assert dropped["the wording leaves out too much"] == 1 and dropped["no wording"] >= 1
 
 

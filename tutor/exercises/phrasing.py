@@ -60,7 +60,8 @@ _EXACT = re.compile(r"(?i)\b(?:not|no|never|without|only)\b|\d[\d.,]*")
 class Phrased(BaseModel):
     """The model's reply."""
 
-    question: str = Field(max_length=300)
+    # The server keeps to the pattern: a small model left alone repeats the term or the fact.
+    question: str = Field(pattern=r"^(What|Which) [^?]{10,240}\?$")
 
 
 def phrased_drafts(
@@ -125,8 +126,8 @@ def _worded(draft: Draft, llm: LLM) -> str | None:
         return None
     worded = " ".join(reply.question.split())
     # "What is a dense vector?" asks for more than a name.
-    named = re.search(r"(?i)\b(?:call|name|term)", worded)
-    if re.match(r"(?i)what (?:is|are) ", worded) and not named:
+    named = re.search(r"\b(?:call|name|term)", worded)
+    if re.match(r"What (?:is|are) ", worded) and not named:
         worded = re.sub(r"\s*\?$", " called?", worded)
     return worded
 
