@@ -152,12 +152,11 @@ def build_papers(
         """A topic opens in the Roadmap tab, a paper is chosen here."""
         kind, name = str(getattr(event, "kind", "")), str(getattr(event, "name", ""))
         if kind == "topic" and any(t.id == name for t in load_roadmap().topics()):
-            given = {"topic": name, "nonce": uuid.uuid4().hex}
-            return given, gr.update(selected="roadmap"), gr.skip(), gr.skip()
+            return {"topic": name, "nonce": uuid.uuid4().hex}, gr.skip(), gr.skip()
         if name not in load_papers():
-            return tuple(gr.skip() for _ in range(4))
+            return tuple(gr.skip() for _ in range(3))
         paper = {**listed("", request), "value": f"arxiv:{name}"}
-        return gr.skip(), gr.skip(), gr.update(value=""), paper
+        return gr.skip(), gr.update(value=""), paper
 
     tab.select(listed, shelf, chosen, show_progress="hidden")
     shelf.input(listed, shelf, chosen, show_progress="hidden")
@@ -173,7 +172,7 @@ def build_papers(
     question.submit(answer, [chosen, question], view).then(js=SHOW_VIEW)
     leaf.click(pages, chosen, reader.outputs, show_progress="hidden", **DRAWING).then(js=SHOW)
     test.click(begin_quiz, chosen, [quiz, tabs], show_progress_on=test)
-    reader.links.select(follow, None, [topic, tabs, shelf, chosen], show_progress="hidden")
+    reader.links.select(follow, None, [topic, shelf, chosen], show_progress="hidden")
     return tab
 
 

@@ -63,14 +63,17 @@ def build_roadmap(
     def suggest(request: gr.Request) -> str:
         return next_markdown(tutor.next_step(learner(request)).to_dict())
 
-    def go(given: dict[str, str], request: gr.Request) -> tuple[Any, Any]:
-        n = roadmap.stage_of(given["topic"])
-        return n, {**topics(n, request), "value": given["topic"]}
+    def go(given: dict[str, str], request: gr.Request) -> tuple[Any, ...]:
+        # The tab opens with the stage: opened before, it would list the topics of the old one.
+        name = given["topic"]
+        n = roadmap.stage_of(name)
+        listed = {**topics(n, request), "value": name}
+        return n, listed, lesson_markdown(name), gr.update(selected="roadmap")
 
     tab.select(topics, stage, topic, show_progress="hidden")
     tab.select(suggest, None, advice, show_progress="hidden")
     stage.change(topics, stage, topic, show_progress="hidden")
-    wanted.change(go, wanted, [stage, topic], show_progress="hidden")
+    wanted.change(go, wanted, [stage, topic, lesson, tabs], show_progress="hidden")
     topic.change(show, topic, lesson, show_progress="hidden").then(js=SHOW_LESSON)
     ask.click(lambda t: say(t, "Explain"), topic, [relay, tabs], show_progress="hidden")
     quiz.click(lambda t: say(t, "Quiz me on"), topic, [relay, tabs], show_progress="hidden")
