@@ -229,6 +229,30 @@ def test_removed_document_leaves_nothing(library: Library, tmp_path: Path, home:
         library.remove("file:fox")
 
 
+# --- citations --------------------------------------------------------------------------------
+
+
+def test_citations_join_added_papers_and_notes(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert library.citations("1706.03762").cited_by == ()
+    foxes = an_edition("arxiv:2401.00001", references=(
+        "[1] A. Vaswani. Attention is all you need. In NIPS, 2017.",
+    ))  # fmt: skip
+    hounds = an_edition("file:2", title="Hounds Follow the Tracks of Foxes", references=(
+        f"[1] Jane Doe. {TITLE}. 2024.", "[2] Nobody. A paper that is not there. 2001.",
+    ))  # fmt: skip
+    add(library, foxes, monkeypatch)
+    add(library, hounds, monkeypatch)
+    found = library.citations("2401.00001")
+    assert [paper.title for paper in found.cites] == ["Attention Is All You Need"]
+    assert [paper.doc_id for paper in found.cited_by] == ["file:2"]
+    assert library.citations("file:2").references == 2
+    assert [p.doc_id for p in library.citations("1706.03762").cited_by] == ["arxiv:2401.00001"]
+    library.remove("file:2")
+    assert library.citations("2401.00001").cited_by == (), "a removed paper still cites"
+
+
 # --- one paper, several files -----------------------------------------------------------------
 
 TITLE = "Foxes Are Few-Shot Learners of Tracks"

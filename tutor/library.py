@@ -76,7 +76,7 @@ class Library:
         self._retriever: Retriever | None = None
         self._stamp: dict[str, str] | None = None
         self._graph: CitationGraph | None = None
-        self._graph_stamp: dict[str, str] = {}
+        self._graph_stamp: dict[str, str] | None = None
         self.ready = False  # the built-in corpus is in the index
         self.built = 0.0  # share of it that is
 
@@ -135,9 +135,12 @@ class Library:
         rows = self.documents()
         stamp = {row.doc_id: row.sha256 for row in rows}
         with self._lock:
-            if self._graph is None or self._graph_stamp != stamp:
-                self._graph, self._graph_stamp = self._read_citations(rows), stamp
-            return self._graph.citations(doc_id)
+            graph = self._graph if self._graph_stamp == stamp else None
+        if graph is None:  # takes a second or two at fifty papers: nobody else is to wait for it
+            graph = self._read_citations(rows)
+            with self._lock:
+                self._graph, self._graph_stamp = graph, stamp
+        return graph.citations(doc_id)
 
     def _read_citations(self, rows: Sequence[IndexedDocument]) -> CitationGraph:
         papers = {
