@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finetune.grader import TREES, Row, binned, fit, spread, strangers, weights_of
-from tutor.exercises.alignment import MEANING, WORDS, describe
+from tutor.exercises.alignment import CONTENT, MEANING, WORDS, describe
 from tutor.exercises.anchors import anchored
 from tutor.exercises.scoring import FittedScore, Tree, score_of
 
@@ -105,3 +105,20 @@ def test_repeating_the_question_gains_nothing() -> None:
 def test_only_bank_questions_have_anchors() -> None:
     assert anchored("gen:abc", "any answer", 0.4) == 0.4
     assert anchored("bank:no-such-item:3", "any answer", 0.4) == 0.4
+
+
+def test_a_token_of_the_answer_stands_for_one_of_the_reference() -> None:
+    once = describe("softmax", PROMPT, "softmax softmax", (), FakeEmbedder())
+    twice = describe("softmax softmax", PROMPT, "softmax softmax", (), FakeEmbedder())
+    assert once["token_recall"] == pytest.approx(1) and once["token_pairs"] == pytest.approx(0.5)
+    assert twice["token_pairs"] == pytest.approx(1)
+
+
+def test_what_an_answer_is_about_weighs_a_tenth_and_grows_no_tree() -> None:
+    chance = np.random.default_rng(0)
+    numbers = chance.normal(size=(200, len(MEANING)))
+    about = len(MEANING) - len(CONTENT)
+    scores = numbers[:, 0] + numbers[:, about]
+    fitted = fit(numbers, scores, np.ones(200))
+    assert abs(fitted.weights[about]) < 0.2 * fitted.weights[0]
+    assert all(max(tree.feature) < about for tree in fitted.trees)

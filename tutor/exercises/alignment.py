@@ -33,9 +33,11 @@ WORDS = (
     "negations", "negations_expected", "length", "length_ratio", "sentences", "numbers", "letters",
     "new_words",
 )  # fmt: skip
+# What the answer is about, whatever was asked: the mean of its token vectors along the first axes.
+CONTENT = tuple(f"content_{axis}" for axis in range(24))
 MEANING = (
     *WORDS, "token_recall", "token_gain", "token_near", "token_precision", "token_precision_gain",
-    "token_mass", "token_rest", "cosine", "cosine_gain", "cosine_beyond",
+    "token_mass", "token_rest", "cosine", "cosine_gain", "cosine_beyond", "token_pairs", *CONTENT,
 )  # fmt: skip
 _NEAR = 0.5  # cosine of two tokens that mean the same here, set on other data than is reported
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -110,6 +112,7 @@ def _meaning(answer: str, prompt: str, reference: str, embedder: Embedder) -> di
     question, expected, given = vectors
     beyond = [v - float(v @ question) * question for v in (expected, given)]
     lengths = float(np.linalg.norm(beyond[0]) * np.linalg.norm(beyond[1]))
+    content = [*map(float, said.mean(axis=0)[: len(CONTENT)]), *[0.0] * len(CONTENT)]
     return {
         "token_recall": float(recall.mean()),
         "token_gain": _gain(recall, floor),
@@ -121,6 +124,8 @@ def _meaning(answer: str, prompt: str, reference: str, embedder: Embedder) -> di
         "cosine": float(expected @ given),
         "cosine_gain": float(expected @ given - expected @ question),
         "cosine_beyond": float(beyond[0] @ beyond[1]) / (lengths + 1e-9),
+        "token_pairs": _paired(meant, said),
+        **dict(zip(CONTENT, content, strict=False)),
     }
 
 
@@ -128,6 +133,15 @@ def _nearest(these: NDArray[np.float32], those: NDArray[np.float32]) -> NDArray[
     """For each row of `these`, the cosine of its nearest row of `those`."""
     nearest: NDArray[np.float32] = (these @ those.T).max(axis=1)
     return nearest
+
+
+def _paired(meant: NDArray[np.float32], said: NDArray[np.float32]) -> float:
+    """Mean cosine of the reference's tokens with a token of the answer that is theirs alone."""
+    import numpy as np
+    from scipy.optimize import linear_sum_assignment
+
+    close = np.maximum(0, meant @ said.T)
+    return float(close[linear_sum_assignment(close, maximize=True)].sum()) / len(meant)
 
 
 def _gain(reached: NDArray[np.float32], floor: NDArray[np.float32]) -> float:
