@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from tutor.ui.inside_html import (
 )
 
 BAD = "<img src=x onerror=alert(1)>"
+ANN, EVE = SimpleNamespace(session_hash="ann"), SimpleNamespace(session_hash="eve")
 BASE, DPO = Variant("base", "As it came."), Variant("dpo", "Tuned.")
 
 
@@ -193,7 +195,7 @@ def test_tab_without_a_model_says_what_to_do(settings: Settings) -> None:
         do["split_text"]("The animal"),
         last(do["show_next"]("The animal", "base", 1, 3, 1))[0],
         last(do["show_attention"]("The animal", "base"))[0],
-        last(do["ask"]("What is self-attention?", ["base"]))[0],
+        last(do["ask"]("What is self-attention?", ["base"], ANN))[0],
     ):
         assert 'role="alert"' in html and "not prepared" in html
 
@@ -203,15 +205,28 @@ def test_bad_input_is_an_alert(ready: Settings) -> None:
     assert 'role="alert"' in do["split_text"](" ")
     assert 'role="alert"' in last(do["show_next"]("", "base", 1, 0, 1))[0]
     assert 'role="alert"' in last(do["show_attention"]("word " * 99, "base"))[0]
-    assert 'role="alert"' in last(do["ask"]("", ["base"]))[0]
-    assert 'role="alert"' in last(do["ask"]("What is attention?", []))[0]
+    assert 'role="alert"' in last(do["ask"]("", ["base"], ANN))[0]
+    assert 'role="alert"' in last(do["ask"]("What is attention?", [], ANN))[0]
 
 
 def test_question_goes_to_the_model_with_its_facts(ready: Settings) -> None:
-    states = list(handlers(ready)["ask"]("What is self-attention?", ["base"]))
+    states = list(handlers(ready)["ask"]("What is self-attention?", ["base"], ANN))
     prompts = [prompt for _, prompt, _ in states if isinstance(prompt, str) and prompt]
     said = [state for state, _, _ in states if isinstance(state, str)]
     # The prompt is sent once, or it would fold up while it is read.
     assert len(prompts) == 1 and "Facts:" in prompts[0]
     assert "Done." in said[-1] and len(said) == len(set(said)) < len(states)
     assert "sentence" in states[-1][2]
+
+
+def test_stopping_ends_the_drafts_of_that_learner_alone(ready: Settings) -> None:
+    do = handlers(ready)
+    states = do["ask"]("What is self-attention?", ["base"], ANN)
+    assert "facts" in next(states)[0] and "reading" in next(states)[0]
+    do["halt"](EVE)
+    assert "Stopped" not in str(next(states)[0])
+    assert "Stopping" in do["halt"](ANN)
+    [(state, _, _)] = list(states)
+    assert "Stopped" in state
+    # The next question begins anew.
+    assert "facts" in next(do["ask"]("What is self-attention?", ["base"], ANN))[0]

@@ -312,15 +312,24 @@ def _drafts_part(tutor: Tutor, local: LocalModel, names: list[str]) -> gr.Checkb
         prompt = gr.HTML(elem_id="drafts-prompt")
         shown = gr.HTML(elem_id="drafts-shown")
 
-    def ask(text: str, wanted: list[str]) -> Iterator[tuple[Any, Any, Any]]:
-        yield status_html("Looking for facts …"), "", ""
+    # Sessions that are being answered, and whether they want to stop: Gradio's own cancelling
+    # shows an error.
+    stops: dict[str, bool] = {}
+
+    def ask(text: str, wanted: list[str], request: gr.Request) -> Iterator[tuple[Any, Any, Any]]:
+        session = str(request.session_hash)
+        stops[session] = False
         asked = [variant for variant in local.variants if variant.name in wanted]
         said = given = ""
         try:
+            yield status_html("Looking for facts …"), "", ""
             for now in compare(
                 text, tutor.evidence, local, asked,
                 embedder=tutor.embedder_if_free, library=tutor.library.known_arxiv_ids(),
             ):  # fmt: skip
+                if stops.get(session):
+                    yield status_html("Stopped."), gr.skip(), gr.skip()
+                    return
                 # What is unchanged is not sent: it would be read out again, or fold up.
                 told, said = said, progress_text(now, asked)
                 shown_before, given = given, prompt_html(now)
@@ -331,7 +340,16 @@ def _drafts_part(tutor: Tutor, local: LocalModel, names: list[str]) -> gr.Checkb
                 )
         except TutorError as error:
             yield alert_html(error), gr.skip(), gr.skip()
+        finally:
+            stops.pop(session, None)
 
-    asking = run.click(ask, [question, chosen], [state, prompt, shown], **ONE_AT_A_TIME)
-    stop.click(lambda: status_html("Stopped."), None, state, cancels=asking, show_progress="hidden")
+    def halt(request: gr.Request) -> Any:
+        session = str(request.session_hash)
+        if session not in stops:
+            return gr.skip()
+        stops[session] = True
+        return status_html("Stopping after this token …")
+
+    run.click(ask, [question, chosen], [state, prompt, shown], **ONE_AT_A_TIME)
+    stop.click(halt, None, state, show_progress="hidden")
     return chosen
