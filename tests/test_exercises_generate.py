@@ -10,13 +10,12 @@ import pytest
 from fakes import FakeLLM
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from tutor.errors import NotFoundError, ServerError
 from tutor.exercises.cloze import cloze_drafts, definitions
 from tutor.exercises.generate import generate_questions
 from tutor.exercises.grade import grade
-from tutor.exercises.phrasing import Phrased, phrased_drafts, wording_flaws
+from tutor.exercises.phrasing import phrased_drafts, wording_flaws
 from tutor.exercises.verify import Draft, flaws, repeats, unsolved
 from tutor.retrieve import Passage
 
@@ -226,7 +225,7 @@ def test_any_wording_can_be_judged(question: str) -> None:
 def worded_and_solved(plain: Draft) -> list[object]:
     """What a model says: no whole question, a wording, and answers to the two kinds of solver."""
     rest = plain.prompt.split("____ is a ")[1].rstrip("”.")
-    wording = json.dumps({"question": f"What is a {rest}?"})
+    wording = json.dumps({"question": f"What is a {rest}?</question>, and so on"})
     return [ServerError("cut off"), wording, plain.key, plain.distractors[0]]
 
 
@@ -251,8 +250,6 @@ def test_wording_that_fails_is_counted() -> None:
     llm = FakeLLM(json.dumps({"question": "What is this term?"}), *[ServerError("gone")] * 9)
     dropped: Counter[str] = Counter()
     assert list(phrased_drafts([PASSAGE], "neural-networks", llm, dropped)) == []
-    with pytest.raises(ValidationError):
-        Phrased(question="weight decay")
     assert dropped["the wording leaves out too much"] == 1 and dropped["no wording"] >= 1
 
 
