@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 CANDIDATES = 60  # taken from each of the two searches before fusion
 EXACT = 2000  # chunks that a filter leaves, below which all of them are compared
-# Shares of words, meaning and late interaction in a passage's score; meaning is half that of the
-# whole passage, half that of its best part. Across documents they were set on the development
-# questions of eval/, within one document on QASPER (docs/retrieval.md): there every passage is
-# about the same thing, and the vector of a whole passage tells little.
+# Shares of words, meaning and late interaction in a passage's score; within one document meaning
+# is half that of the whole passage, half that of its best part. Across documents they were set
+# on the development questions of eval/, within one document on QASPER (docs/retrieval.md): there
+# every passage is about the same thing, and the vector of a whole passage tells little.
 ACROSS = (0.4, 0.3, 0.3)
 WITHIN = (0.1, 0.1, 0.8)
 PER_DOCUMENT = 3  # passages of one document before others get their turn
@@ -171,7 +171,8 @@ class Retriever:
         meaning, late = cosine, {}
         if tokens is not None:
             read = self._read(list(sparse))
-            meaning = fuse([(0.5, cosine), (0.5, best_part(tokens, read))])
+            if paper is not None:
+                meaning = fuse([(0.5, cosine), (0.5, best_part(tokens, read))])
             late = max_sim(tokens, read)
         shares = ACROSS if paper is None else WITHIN
         ranked = fuse(list(zip(shares, (sparse, meaning, late), strict=True)))
