@@ -50,6 +50,7 @@ def main() -> int:
     )
     parser.add_argument("model", help="folder of the float model")
     parser.add_argument("--adapter", action="append", default=[], help="measured beside the base")
+    parser.add_argument("--no-base", action="store_true", help="measure the adapters alone")
     parser.add_argument("--questions", type=int, default=QUESTIONS)
     parser.add_argument("--rows", type=int, default=ROWS, help="of each other skill; 0 for none")
     parser.add_argument("--batch", type=int, default=8, help="replies written at once")
@@ -70,7 +71,7 @@ def main() -> int:
                 embedder.save()
         finally:
             tutor.close()
-        models = {"base": Sampler(Path(options.model))}
+        models = {} if options.no_base else {"base": Sampler(Path(options.model))}
         for given in options.adapter:
             name, _, folder = given.rpartition("=")
             models[name or Path(folder).name] = Sampler(Path(options.model), Path(folder))

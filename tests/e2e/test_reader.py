@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from pdf_maker import column, make_pdf
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from tiny_corpus import tiny_tutor
 
 from tutor.app import Tutor
@@ -90,10 +91,11 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
 
 
 def choose(page: Page, title: str) -> None:
-    tab = page.get_by_role("tab", name="Papers")
-    if tab.is_visible():
-        tab.click()
-    else:  # on a phone the last ones are behind a button
+    expect(page.get_by_role("textbox", name="Your message")).to_be_visible()
+    try:
+        # Visible for a moment even on a phone, until the bar has been laid out.
+        page.get_by_role("tab", name="Papers").click(timeout=WAIT_MS / 6)
+    except PlaywrightTimeout:  # on a phone the last ones are behind a button
         page.get_by_role("button", name="More tabs").click()
         page.locator(".overflow-dropdown").get_by_role("button", name="Papers").click()
     paper = page.get_by_role("combobox", name="Paper", exact=True)
