@@ -58,6 +58,7 @@ class ModelSpec:
         hub: Hub repository that holds the same bytes, or empty.
         memory_gb: What serving takes.
         adapter: Folder below ADAPTERS with a LoRA adapter to merge in, or empty.
+        base: Name of the model that the adapter is merged into, where there is one.
         adapter_sha256: Of the adapter's weights.
     """
 
@@ -71,6 +72,7 @@ class ModelSpec:
     memory_gb: float
     description: str
     adapter: str = ""
+    base: str = ""
     adapter_sha256: str = ""
 
 
@@ -211,12 +213,14 @@ _TUNED = replace(
     name="smollm2-135m-tutor",
     description="The small model, fine-tuned to answer from numbered facts.",
     adapter="smollm2-135m-tutor",
+    base="smollm2-135m-instruct",
     adapter_sha256="17ba39fe2ec77d65886cba1f36782539193fff658815b9838675a4fc98800950",
 )
 
 MODELS: Mapping[str, ModelSpec] = MappingProxyType({spec.name: spec for spec in (*_SPECS, _TUNED)})
 LARGE = "qwen2.5-coder-1.5b-instruct"
 SMALL = "smollm2-135m-instruct"
+TUNED = _TUNED.name
 EMBEDDING = "all-minilm-l6-v2"
 
 
@@ -297,8 +301,8 @@ def choose_model(
         return ModelChoice(LARGE, format, "There is a GPU.")
     if not cpu.fast_int8:
         reason = "This CPU has no fast INT8 instructions (VNNI, AMX): the small model."
-        return ModelChoice(SMALL, format, reason)
+        return ModelChoice(TUNED, format, reason)
     if cpu.free_gb < FREE_GB_FOR_LARGE:
         reason = f"Only {cpu.free_gb:.1f} GB of memory are free: the small model."
-        return ModelChoice(SMALL, format, reason)
+        return ModelChoice(TUNED, format, reason)
     return ModelChoice(LARGE, format, "This CPU has fast INT8 instructions.")

@@ -197,11 +197,17 @@ def _prepare(name: str, folder: Path, settings: Settings, report: Progress) -> N
             def scaled(stage: str, fraction: float) -> None:
                 report(stage, share * fraction)
 
-            source = fetch_pinned(spec, parts, work, settings, scaled)
-            if spec.gguf:
+            if spec.adapter:
+                # The base stays: another adapter, or a look inside, needs it again.
+                base = prepare(spec.base, settings, scaled, format="bf16")
+                source = f"{spec.base} with {spec.adapter}"
+                _convert(spec, ["--source", str(base)], finished, folder.name, report)
+            elif spec.gguf:
+                source = fetch_pinned(spec, parts, work, settings, scaled)
                 gguf = _join_parts(spec, parts, work)
-                _convert(spec, gguf, finished, folder.name, report)
+                _convert(spec, ["--gguf", str(gguf)], finished, folder.name, report)
             else:
+                source = fetch_pinned(spec, parts, work, settings, scaled)
                 for file in spec.files:
                     (finished / file.name).parent.mkdir(exist_ok=True)
                     os.replace(parts / file.name, finished / file.name)
@@ -234,8 +240,14 @@ def _join_parts(spec: ModelSpec, parts: Path, work: Path) -> Path:
     return joined
 
 
-def _convert(spec: ModelSpec, gguf: Path, target: Path, format: str, report: Progress) -> None:
-    """GGUF to what vLLM loads, in a child process: its gigabytes are freed at its end."""
+def _convert(
+    spec: ModelSpec, given: list[str], target: Path, format: str, report: Progress
+) -> None:
+    """A GGUF or a base to what vLLM loads, in a child process: its gigabytes are freed at its end.
+
+    Args:
+        given: "--gguf" with a file, or "--source" with a folder.
+    """
     stage = f"Converting {spec.name}"
     fraction = _FETCHING
     problem = ""
@@ -249,7 +261,7 @@ def _convert(spec: ModelSpec, gguf: Path, target: Path, format: str, report: Pro
             fraction = _FETCHING + (1 - _FETCHING) * event.get("fraction", 0.0)
         report(stage, fraction)
 
-    command = [sys.executable, "-m", "tutor.models.convert", "--gguf", str(gguf)]
+    command = [sys.executable, "-m", "tutor.models.convert", *given]
     command += ["--target", str(target), "--format", format]
     if spec.adapter:
         command += ["--adapter", str(adapter_folder(spec))]
