@@ -101,6 +101,11 @@ def _settings(run: Path) -> dict[str, Any]:
     return {}
 
 
+def _short(value: Any) -> Any:
+    """A path as its run's name: the training machine's folders say nothing to others."""
+    return f"of the run {Path(value).parent.name}" if isinstance(value, str) else value
+
+
 def _figures(results: Path | None) -> str:
     from finetune.evaluate import table
 
@@ -113,11 +118,12 @@ def _figures(results: Path | None) -> str:
 
 
 def _card(name: str, settings: dict[str, Any], figures: str) -> str:
-    shown = "\n".join(
-        f"- {key}: {settings[key]}"
-        for key in ("stage", "seed", "steps", "batch_size", "learning_rate", "max_tokens", "lora")
-        if key in settings
-    )
+    # A run that goes on from an adapter has that adapter's shape, whatever its config says of LoRA.
+    last = "adapter" if settings.get("adapter") else "lora"
+    keys = ("stage", "seed", "steps", "batch_size", "learning_rate", "max_tokens")
+    shown = "\n".join(f"- {key}: {settings[key]}" for key in keys if key in settings)
+    if last in settings:
+        shown += f"\n- {last}: {_short(settings[last])}"
     return f"""# {name}
 
 A LoRA adapter on SmolLM2-135M-Instruct (Apache-2.0) for Tutor: answers from numbered facts, each

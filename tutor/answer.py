@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tutor.models.llm import LLM, Message
 
 FEWEST_WORDS = 12  # in the supported sentences of a draft that is shown
-ENOUGH_WORDS = 90  # … and below this quotes complete it
+ENOUGH_WORDS = 120  # … and below this, the length of an answer in quotes, quotes complete it
 HELD = 0.5  # share of supported sentences below which the draft gives way to quotes
 
 

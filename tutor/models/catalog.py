@@ -214,7 +214,7 @@ _TUNED = replace(
     description="The small model, fine-tuned to answer from numbered facts.",
     adapter="smollm2-135m-tutor",
     base="smollm2-135m-instruct",
-    adapter_sha256="17ba39fe2ec77d65886cba1f36782539193fff658815b9838675a4fc98800950",
+    adapter_sha256="f6991e3c4831878759abc3c9b46e48079cad3ac0dc14fd516c5ca6ed799e0b2c",
 )
 
 MODELS: Mapping[str, ModelSpec] = MappingProxyType({spec.name: spec for spec in (*_SPECS, _TUNED)})
