@@ -12,12 +12,13 @@ from tiny_corpus import tiny_tutor
 
 from corpus.papers import load_papers
 from tutor.app import Tutor
+from tutor.citations import Citations, Cited
 from tutor.errors import NotFoundError
 from tutor.ingest.page_image import PageImage
 from tutor.pages import PageView
 from tutor.settings import Settings
 from tutor.summarize import PaperSummary, Point, summary_from_notes
-from tutor.ui.papers import QUESTIONS, _label, paper_questions, shelf_rows
+from tutor.ui.papers import QUESTIONS, _label, citations_view, paper_questions, shelf_rows
 from tutor.ui.reader import NO_SPOTS, page_html, summary_view
 
 LINES = [
@@ -127,3 +128,17 @@ def test_quiz_on_a_paper_of_no_topic_that_gives_no_question(
 def test_quiz_on_an_unknown_paper(tutor: Tutor) -> None:
     with pytest.raises(NotFoundError):
         paper_questions(tutor, "file:000000000000", "ann")
+
+
+def test_citations_are_lists_whose_key_papers_are_links() -> None:
+    bert = load_papers()["1810.04805"]
+    own = Cited("file:x", "<img src=x> [a](http://b.c)", None)
+    view = citations_view(Citations((Cited("arxiv:1810.04805", bert.title, 2018), own), (), 7))
+    assert "of its 7 references" in view and "(2018)" in view and "none of the papers" in view
+    assert view.count("<a ") == 1 and 'href="#paper-1810.04805"' in view
+    assert "<img" not in view and "](http" not in view
+    assert "notes alone" in citations_view(Citations((), (own,), 0))
+
+
+def test_citations_of_an_added_paper(tutor: Tutor) -> None:
+    assert "It is cited by" in citations_view(tutor.library.citations(added(tutor)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,22 @@ from corpus.roadmap import load_roadmap
 from tutor import papers as library
 from tutor.answer import Answer
 from tutor.app import Tutor
+from tutor.citations import Citations, Cited
 from tutor.errors import NotFoundError, TutorError
 from tutor.exercises.question import Question
 from tutor.exercises.quiz import QuizSession
 from tutor.ingest.terms import match_topics
 from tutor.sanitize import safe_markdown
-from tutor.ui.reader import DRAWING, NO_SPOTS, SHOW, Spots, answer_view, build_reader, summary_view
+from tutor.ui.reader import (
+    DRAWING,
+    NO_SPOTS,
+    SHOW,
+    Spots,
+    answer_view,
+    build_reader,
+    link,
+    summary_view,
+)
 from tutor.ui.render import LATEX
 
 STATUSES = [
@@ -60,6 +70,7 @@ def build_papers(
                 summarize = gr.Button("Summarize", variant="primary", elem_id="summarize")
                 leaf = gr.Button("Show its pages", elem_id="paper-pages")
                 test = gr.Button("Quiz me on it", elem_id="paper-quiz")
+                cited = gr.Button("What it cites", elem_id="paper-citations")
             question = gr.Textbox(label="Ask within this paper", elem_id="paper-question")
             ask = gr.Button("Ask", elem_id="paper-ask")
             upload = gr.File(
@@ -119,6 +130,14 @@ def build_papers(
         except TutorError as error:
             yield f"⚠ {error}", NO_SPOTS
 
+    def neighbours(doc_id: str | None) -> Iterator[tuple[str, Spots]]:
+        name = _chosen(doc_id)
+        yield "*Reading the references …*", NO_SPOTS
+        try:
+            yield citations_view(tutor.library.citations(name)), NO_SPOTS
+        except TutorError as error:
+            yield f"⚠ {error}", NO_SPOTS
+
     def pages(doc_id: str | None) -> tuple[Any, ...]:
         return reader.show(_chosen(doc_id), 1)
 
@@ -170,10 +189,28 @@ def build_papers(
     summarize.click(summary, chosen, view).then(js=SHOW_VIEW)
     ask.click(answer, [chosen, question], view).then(js=SHOW_VIEW)
     question.submit(answer, [chosen, question], view).then(js=SHOW_VIEW)
+    cited.click(neighbours, chosen, view).then(js=SHOW_VIEW)
     leaf.click(pages, chosen, reader.outputs, show_progress="hidden", **DRAWING).then(js=SHOW)
     test.click(begin_quiz, chosen, [quiz, tabs], show_progress_on=test)
     reader.links.select(follow, None, [topic, shelf, chosen], show_progress="hidden")
     return tab
+
+
+def citations_view(found: Citations) -> str:
+    """What a paper cites and what cites it, as lists whose key papers are links."""
+
+    def listed(papers: Sequence[Cited]) -> str:
+        lines = []
+        for paper in papers:
+            name = paper.doc_id.removeprefix("arxiv:")
+            known = name in load_papers()
+            title = link("paper", name, paper.title) if known else safe_markdown(paper.title)
+            lines.append(f"- {title}" + (f" ({paper.year})" if paper.year else ""))
+        return "\n".join(lines) or "- none of the papers known here"
+
+    count = _count(found.references, "reference")
+    cites = f"**It cites**, of its {count}" if found.references else "**It cites** (notes alone)"
+    return f"{cites}\n{listed(found.cites)}\n\n**It is cited by**\n{listed(found.cited_by)}"
 
 
 def paper_questions(tutor: Tutor, doc_id: str, learner: str) -> list[Question]:
