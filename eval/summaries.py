@@ -25,7 +25,7 @@ def run(context: Context) -> TaskResult:
         started = time.perf_counter()
         try:
             document = parse(path)
-            summary = context.tutor.summarize(path)
+            summary = context.tutor.summarize(path, fresh=True)
         except TutorError as error:
             failed.append({"file": path.name, "error": str(error)})
             continue

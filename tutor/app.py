@@ -23,6 +23,7 @@ from tutor.retrieve.companions import with_definition, with_opening, with_page
 from tutor.retrieve.comparison import with_compared
 from tutor.router import Router
 from tutor.settings import Settings
+from tutor.summaries import SummaryCache
 from tutor.summarize import PaperSummary, summarize, summary_from_notes
 
 if TYPE_CHECKING:
@@ -220,10 +221,15 @@ class Tutor:
         target: str | Path,
         progress: Progress | None = None,
         cancel: threading.Event | None = None,
+        fresh: bool = False,
     ) -> PaperSummary:
         """Summarise a PDF file, an added document, or an arXiv paper.
 
-        A paper that has to be fetched falls back to our notes where arXiv can't be reached.
+        A paper that has to be fetched falls back to our notes where arXiv can't be reached. What
+        was summarised before by the same model and prompts is there at once.
+
+        Args:
+            fresh: Make it anew all the same.
 
         Raises:
             InputError: The file can't be read.
@@ -235,10 +241,11 @@ class Tutor:
         report = progress or (lambda _stage, _fraction: None)
         if isinstance(target, Path):
             report(f"Reading {target.name}", 0.0)
-            return self._summary(parse(target, cancel=cancel), report, cancel)
+            kept = None if fresh else self._summaries().load_file(target)
+            return kept or self._summary(parse(target, cancel=cancel), report, cancel, fresh)
         for doc_id in (target, f"arxiv:{parse_arxiv_id(target)}", f"file:{target}"):
             try:
-                return self._summary(self.library.document(doc_id), report, cancel)
+                return self._summary(self.library.document(doc_id), report, cancel, fresh)
             except NotFoundError:
                 continue
         arxiv_id = parse_arxiv_id(target)
@@ -259,12 +266,25 @@ class Tutor:
             self.add_files([pdf])
         except (ModelError, NetworkError) as error:  # a summary needs no embeddings
             logger.warning("The paper is not in the library: %s", error)
-        return self._summary(parse(pdf, cancel=cancel), report, cancel)
+        return self._summary(parse(pdf, cancel=cancel), report, cancel, fresh)
+
+    def _summaries(self) -> SummaryCache:
+        llm, embedder = self.llm(), self.embedder_if_free
+        return SummaryCache(
+            self.settings, llm.name if llm else "", embedder.name if embedder else ""
+        )
 
     def _summary(
-        self, document: Document, report: Progress, cancel: threading.Event | None
+        self, document: Document, report: Progress, cancel: threading.Event | None, fresh: bool
     ) -> PaperSummary:
-        return summarize(document, self.llm(), report, cancel, self.embedder_if_free)
+        kept, llm = self._summaries(), self.llm()
+        if not fresh and (found := kept.load(document.sha256)):
+            return found
+        summary = summarize(document, llm, report, cancel, self.embedder_if_free)
+        # One that the model should have helped with and did not is tried again the next time.
+        if llm is None or summary.model == llm.name:
+            kept.save(document.sha256, summary)
+        return summary
 
     def add_files(self, paths: Sequence[Path], **options: Any) -> list[Any]:
         """Ingest files; see `Library.ingest`. The built-in corpus is indexed first."""
