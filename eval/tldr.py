@@ -4,6 +4,8 @@ The tutor picks one sentence of the abstract, as `Ranking.gist` does for a summa
 what it picks while the embedding model is not there. Baselines: the
 first sentence, the first three, the first by TextRank (Mihalcea and Tarau, 2004). The oracle, the
 sentence of the abstract with the highest ROUGE-L, is what any choice of one sentence can reach.
+A margin is the mean difference to a baseline on the same papers; its interval is a paired bootstrap
+over papers (Efron and Tibshirani, 1993, chapter 13).
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 QUICK = 150  # papers
 DAMPING = 0.85
 OURS = ("tutor", "words alone", "oracle")  # no baselines
+BASELINES = ("lead-3", "TextRank")  # to beat, by more than the interval of the margin
+RESAMPLES = 4000
+SEED = 0
 Row = dict[str, Any]
 
 
@@ -50,24 +55,47 @@ def run(context: Context) -> TaskResult:
         name: [best_rouge(text, row["target"]) for text, row in zip(found, rows, strict=True)]
         for name, found in texts.items()
     }
-    metrics = [_metric("ROUGE-L F1", {name: fmean(values) for name, values in rouge.items()})]
+    metrics = _metrics("ROUGE-L F1", rouge)
     if embedder:
         targets = [embedder.embed(row["target"]) for row in rows]
         cosine = {}
         for name, found in texts.items():
             vectors = embedder.embed(found)
-            near = [float((t @ v).max()) for t, v in zip(targets, vectors, strict=True)]
-            cosine[name] = fmean(near)
-        metrics.append(_metric("embedding similarity", cosine))
+            cosine[name] = [float((t @ v).max()) for t, v in zip(targets, vectors, strict=True)]
+        metrics += _metrics("embedding similarity", cosine)
+    lengths = {name: fmean(len(text.split()) for text in found) for name, found in texts.items()}
+    metrics.append(_metric("words of a TL;DR", lengths, "lead-3"))
     metrics.append(Metric("papers", float(len(rows)), note="SciTLDR-A, test"))
     return TaskResult("tldr", tuple(metrics))
 
 
-def _metric(name: str, values: dict[str, float]) -> Metric:
-    baselines = {way: value for way, value in values.items() if way not in OURS}
-    best = max(baselines, key=lambda way: baselines[way])
+def _metrics(name: str, scores: dict[str, list[float]]) -> list[Metric]:
+    """The mean beside the best baseline's, and the margin over each baseline to beat."""
+    means = {way: fmean(values) for way, values in scores.items()}
+    best = max((way for way in means if way not in OURS), key=lambda way: means[way])
+    metrics = [_metric(name, means, best)]
+    for way in BASELINES:
+        margin, low, high = paired_margin(scores["tutor"], scores[way])
+        note = f"95% interval {low:+.4f} to {high:+.4f}"
+        metrics.append(Metric(f"{name}: margin over {way}", margin, note=note))
+    return metrics
+
+
+def _metric(name: str, values: dict[str, float], baseline: str) -> Metric:
     note = ", ".join(f"{way} {value:.3f}" for way, value in values.items() if way != "tutor")
-    return Metric(name, values["tutor"], "", baselines[best], best, note=note)
+    return Metric(name, values["tutor"], "", values[baseline], baseline, note=note)
+
+
+def paired_margin(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:
+    """The mean difference of two ways on the same papers, with the ends of its 95% interval."""
+    import numpy as np
+
+    differences = np.asarray(ours) - np.asarray(theirs)
+    drawn = np.random.default_rng(SEED).integers(
+        0, len(differences), size=(RESAMPLES, len(differences))
+    )
+    low, high = np.quantile(differences[drawn].mean(axis=1), (0.025, 0.975))
+    return float(differences.mean()), float(low), float(high)
 
 
 def folder(shared: Path) -> Path:
