@@ -17,8 +17,8 @@ from tutor.app import Tutor
 from tutor.errors import InputError, ModelError, NetworkError, NotFoundError, ServerError
 from tutor.exercises.question import Grade
 from tutor.exercises.quiz import QuizSession
-from tutor.library import save_document
 from tutor.settings import Settings
+from tutor.shelf import save_document
 
 FOXES = (
     "We propose the Foxformer, a network that attends to tracks of foxes in the snow. "
@@ -173,7 +173,7 @@ def test_file_is_summarised_with_pages(
 
 @pytest.mark.parametrize("name", ["file:abc", "abc"])
 def test_added_document_is_summarised_by_its_id(tutor: Tutor, name: str) -> None:
-    save_document(a_document("file:abc", FOXES), tutor.library._parsed_path("file:abc"))
+    save_document(a_document("file:abc", FOXES), tutor.library.shelf.parsed_path("file:abc"))
     assert tutor.summarize(name).doc_id == "file:abc"
 
 

@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -18,8 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tutor.errors import InputError, NetworkError, NotFoundError
+from tutor.index import IndexedDocument
 from tutor.ingest.arxiv import ArxivClient, ArxivPaper, parse_arxiv_id
 from tutor.ingest.identifiers import mentioned_arxiv_ids, mentioned_dois, parse_doi, squeeze
+from tutor.library import Library
+from tutor.listings import Listings
+from tutor.papers import refresh_papers
 from tutor.settings import Settings
 
 ENTRY = """<entry><id>http://arxiv.org/abs/{id}</id><title>A  paper
@@ -453,3 +459,32 @@ def test_arxiv_itself_answers(home: Path) -> None:
     assert paper.title == "Attention Is All You Need" and paper.version >= 7
     assert client.find_title(paper.title)[0].arxiv_id == "1706.03762"
     assert client.fetch_pdf("1706.03762v1").stat().st_size > 100_000
+
+
+def test_library_is_refreshed_from_a_recorded_reply(
+    server: Server, client: ArxivClient, shared: Path, home: Path
+) -> None:
+    folder = shared / "data" / "arxiv_api" / "tests" / "fixtures"
+    [path] = folder.glob("id_1707.08567_s0*.json")
+    body = json.loads(path.read_text("utf-8"))["body"]
+    server.replies = [(200, {}, body.encode("latin-1"))]
+    row = IndexedDocument(
+        "arxiv:1707.08567", "paper", "A title off the PDF", ("Ed Itor",), 2017, "1707.08567", "",
+        9, 9, 9, "x.pdf", version=1,
+    )  # fmt: skip
+    listings = Listings(Settings(home=home))
+    library = SimpleNamespace(
+        listings=listings, documents=lambda: [listings.describe(row)]
+    )  # what a refresh uses of it
+    [found] = refresh_papers(cast(Library, library), client, ["1707.08567"])
+    assert arguments(server)["id_list"] == ["1707.08567"] and len(server.requests) == 1
+    [paper] = client.get(["1707.08567"])
+    assert found["title"] == paper.title != row.title
+    assert found["authors"] == list(paper.authors) and found["latest_version"] == paper.version
+    assert bool(found["news"]) == bool(paper.version > 1 or paper.doi or paper.journal)
+
+
+def test_many_ids_go_in_few_requests(server: Server, client: ArxivClient) -> None:
+    server.replies = [(200, {}, feed("2005.00001v1"))]
+    client.get([f"2005.{number:05}" for number in range(1, 302)])
+    assert len(server.requests) == 2 and all(len(path) < 4000 for path in server.requests)

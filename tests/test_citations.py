@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.papers import load_papers
@@ -67,6 +67,7 @@ def test_entry_that_means_none_of_them(entry: str) -> None:
     assert MATCHER.match(entry) == ()
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_no_entry_breaks_the_matcher(entry: str) -> None:
     assert set(MATCHER.match(entry)) <= {VASWANI, ADAM, BERT, LSTM, BENGIO}

@@ -16,8 +16,9 @@ from tutor import library as module
 from tutor.errors import DocumentError, ModelError, NotFoundError, StoreError
 from tutor.index import Index
 from tutor.ingest.document import Document
-from tutor.library import Library, load_document, save_document
+from tutor.library import Library
 from tutor.settings import Settings
+from tutor.shelf import load_document, save_document
 
 FOX = "Foxes attend to tracks in the snow. The quick fox reads every track twice."
 
@@ -155,7 +156,7 @@ def test_ingested_file_is_found_kept_and_listed(library: Library, tmp_path: Path
     assert ids(library, "foxes tracks snow")[0] == "file:fox"
     assert [row.doc_id for row in library.documents()] == ["file:fox"], "lessons are not listed"
     assert library.document("file:fox").sections[0].text == FOX
-    original = library.file_of("file:fox")
+    original = library.shelf.original("file:fox")
     assert original is not None and original.read_text("utf-8") == FOX
 
 
@@ -396,8 +397,8 @@ def test_damaged_document_is_a_store_error(tmp_path: Path, content: str) -> None
 def test_id_never_leaves_the_papers_folder(library: Library, home: Path, doc_id: str) -> None:
     with pytest.raises(NotFoundError):
         library.document(doc_id)
-    assert library._parsed_path(doc_id).resolve().parent == (home / "papers").resolve()
-    assert library.file_of(doc_id) is None
+    assert library.shelf.parsed_path(doc_id).resolve().parent == (home / "papers").resolve()
+    assert library.shelf.original(doc_id) is None
 
 
 def test_disk_that_fails_is_a_store_error_and_indexes_nothing(

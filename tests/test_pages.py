@@ -128,7 +128,7 @@ def test_page_is_drawn_once_and_kept(library: Library, monkeypatch: pytest.Monke
 def test_damaged_cache_is_drawn_again(library: Library) -> None:
     name = doc_id(library)
     first = open_page(library, name, 1)
-    [kept] = library.page_cache(name).glob("*.json")
+    [kept] = library.shelf.page_cache(name).glob("*.json")
     for content in ('{"image": 1}', "[]", "", '{"image": "??", "boxes": []}'):
         kept.write_text(content)
         assert open_page(library, name, 1) == first
@@ -142,7 +142,7 @@ def test_passage_that_begins_a_page_earlier_opens_where_its_quote_stands(library
 def test_pages_go_with_their_document(library: Library) -> None:
     name = doc_id(library)
     open_page(library, name, 1)
-    folder = library.page_cache(name)
+    folder = library.shelf.page_cache(name)
     assert list(folder.glob("*.json"))
     library.remove(name)
     assert not folder.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,21 @@ from tutor.index import IndexedDocument
 from tutor.ingest.arxiv import ArxivPaper
 from tutor.ingest.bibtex import parse_bibtex
 from tutor.library import Ingested
+from tutor.listings import Listing
 from tutor.papers import (
     add_paper,
     add_papers,
-    add_versions,
     export_bibtex,
     find_papers,
     latest_papers,
     list_papers,
+    refresh_papers,
 )
 
-ROW_FIELDS = {"doc_id", "arxiv_id", "title", "authors", "year", "pages", "chunks", "source", "doi"}
+ROW_FIELDS = {
+    "doc_id", "arxiv_id", "title", "authors", "year", "pages", "chunks", "source", "doi",
+    "version", "latest_version", "withdrawn", "updated", "journal", "checked", "news",
+}  # fmt: skip
 NOW = datetime(2024, 1, 2, 3, 4, tzinfo=UTC)
 
 
@@ -37,10 +42,22 @@ def a_row(doc_id: str, **fields: Any) -> IndexedDocument:
     return IndexedDocument(doc_id=doc_id, **(given | fields))
 
 
+class FakeListings:
+    def __init__(self) -> None:
+        self.known: dict[str, Listing] = {}
+
+    def load(self) -> dict[str, Listing]:
+        return self.known
+
+    def save(self, papers: list[ArxivPaper]) -> None:
+        self.known |= {paper.arxiv_id: Listing(paper, NOW) for paper in papers}
+
+
 class FakeLibrary:
     def __init__(self, *rows: IndexedDocument) -> None:
         self.rows = list(rows)
         self.given: list[Path] = []
+        self.listings = FakeListings()
 
     def documents(self) -> list[IndexedDocument]:
         return self.rows
@@ -241,12 +258,87 @@ def test_latest_papers_of_a_topic_ask_for_its_words() -> None:
         latest_papers(arxiv, 7, topic="foxes")
 
 
-def test_versions_and_withdrawals_are_asked_for() -> None:
-    rows = list_papers(FakeLibrary(a_row("file:abc"), a_row("arxiv:1", arxiv_id="2401.00001")))
-    add_versions(rows, FakeArxiv("2401.00001"))
-    by_id = {row["doc_id"]: row for row in rows}
-    assert by_id["arxiv:1"]["latest_version"] == 1 and by_id["arxiv:1"]["withdrawn"] is False
-    assert by_id["file:abc"]["latest_version"] is None
+# --- what arXiv says of papers that are here --------------------------------------------------
+
+
+class ListingArxiv(FakeArxiv):
+    """Knows one paper, as the test gives it."""
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__()
+        self.paper = replace(a_listing(1, "Foxes", "We study foxes."), **fields)
+
+    def _papers(self, *asked: Any) -> list[ArxivPaper]:
+        self.asked.append(asked)
+        return [self.paper]
+
+
+def refreshed(held: int | None, **fields: Any) -> dict[str, Any]:
+    row = a_row("arxiv:2401.00001", arxiv_id="2401.00001", version=held)
+    [found] = refresh_papers(FakeLibrary(row), ListingArxiv(**fields), ["2401.00001"])
+    assert set(found) == ROW_FIELDS and found["checked"] == NOW.isoformat()
+    return found
+
+
+def test_paper_in_its_last_version_has_no_news() -> None:
+    row = refreshed(1)
+    assert (row["version"], row["latest_version"], row["withdrawn"]) == (1, 1, False)
+    assert row["news"] == [] and row["updated"] == "2024-01-02"
+
+
+def test_new_version_is_news() -> None:
+    assert refreshed(1, version=3)["news"] == [
+        "version 3 is out since 2024-01-02; this is version 1"
+    ]
+    assert refreshed(None, version=3)["news"] == [], "nobody knows which version is here"
+
+
+def test_withdrawal_is_news_with_its_reason() -> None:
+    row = refreshed(1, version=2, comment="Withdrawn by the authors: lemma 3 is wrong")
+    assert row["withdrawn"] is True
+    assert row["news"] == ["withdrawn: Withdrawn by the authors: lemma 3 is wrong"]
+
+
+def test_publication_is_news() -> None:
+    row = refreshed(1, doi="10.1000/fox", journal="Fox Letters 3")
+    assert row["news"] == ["published: Fox Letters 3, 10.1000/fox"]
+
+
+def test_all_papers_with_an_id_are_asked_about_in_one_request() -> None:
+    library = FakeLibrary(a_row("file:abc"), a_row("arxiv:2401.00001", arxiv_id="2401.00001"))
+    arxiv, steps = FakeArxiv("2401.00001", "1706.03762"), []
+    rows = refresh_papers(library, arxiv, progress=lambda text, _: steps.append(text))
+    [asked] = arxiv.asked
+    assert set(asked) == {"2401.00001", *load_papers()}
+    assert len(rows) == len(asked) and f"{len(asked)} papers" in steps[0]
+    checked = {row["arxiv_id"] for row in rows if row["checked"]}
+    assert checked == {"2401.00001", "1706.03762"}, "arXiv did not tell about the others"
+    listed = {row["doc_id"]: row for row in list_papers(library)}
+    assert listed["arxiv:2401.00001"]["latest_version"] == 1, "what arXiv said is kept"
+    assert listed["file:abc"]["latest_version"] is None
+
+
+def test_unreachable_arxiv_leaves_what_it_said_before() -> None:
+    library = FakeLibrary(a_row("arxiv:2401.00001", arxiv_id="2401.00001", version=1))
+    refresh_papers(library, ListingArxiv(version=2), ["2401.00001"])
+    with pytest.raises(NetworkError):
+        refresh_papers(library, FakeArxiv(error=NetworkError("arXiv is away.")))
+    assert {r["doc_id"]: r for r in list_papers(library)}["arxiv:2401.00001"]["news"]
+
+
+def test_refresh_of_what_arxiv_can_not_know_says_so() -> None:
+    arxiv = FakeArxiv()
+    with pytest.raises(InputError, match="no paper|has an arXiv id"):
+        refresh_papers(FakeLibrary(a_row("file:abc")), arxiv, ["file:abc"])
+    with pytest.raises(NotFoundError, match="no paper 2401.99999"):
+        refresh_papers(FakeLibrary(), arxiv, ["2401.99999"])
+    assert arxiv.asked == []
+
+
+def test_added_paper_brings_its_listing_along() -> None:
+    library = FakeLibrary()
+    add_paper(library, FakeArxiv("2401.00001"), "2401.00001")
+    assert list(library.listings.known) == ["2401.00001"]
 
 
 def test_bibtex_of_all_papers_can_be_read_back() -> None:

@@ -7,6 +7,7 @@ import random
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -279,7 +280,8 @@ class Tutor:
     ) -> PaperSummary:
         kept, llm = self._summaries(), self.llm()
         if not fresh and (found := kept.load(document.sha256)):
-            return found
+            title, authors, year = document.title, document.authors, document.year
+            return replace(found, title=title, authors=authors, year=year)
         summary = summarize(document, llm, report, cancel, self.embedder_if_free)
         # One that the model should have helped with and did not is tried again the next time.
         if llm is None or summary.model == llm.name:

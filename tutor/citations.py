@@ -8,14 +8,21 @@ entries that the layout ran together.
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from corpus.papers import load_papers
+from tutor.errors import TutorError
 from tutor.ingest.identifiers import mentioned_arxiv_ids, mentioned_dois, squeeze, surname
 
+if TYPE_CHECKING:
+    from tutor.index import IndexedDocument
+
+logger = logging.getLogger(__name__)
 KEY = 10  # letters of a title by which it is looked up
 SHORTEST = 6  # letters of a title that are enough beside an author's name
 LONG = 25  # letters of a title that are enough without
@@ -190,3 +197,31 @@ class CitationGraph:
         by = [self._papers[end].cited for end in self._cited_by.get(doc_id, ())]
         by.sort(key=lambda paper: (paper.year or 0, paper.title))
         return Citations(tuple(cites), tuple(by), self._counts.get(doc_id, 0))
+
+
+def read_citations(
+    rows: Iterable[IndexedDocument], references: Callable[[str], Sequence[str]]
+) -> CitationGraph:
+    """The graph among added papers and those known by a note.
+
+    Args:
+        rows: What was added.
+        references: Reads a document's reference list; one that can't be read is left out.
+    """
+    papers = {
+        f"arxiv:{paper.id}": Known(
+            f"arxiv:{paper.id}", paper.title, paper.authors, paper.year, paper.id
+        )
+        for paper in load_papers().values()
+    }
+    lists: dict[str, Sequence[str]] = {}
+    for row in rows:
+        if row.kind == "paper":
+            papers[row.doc_id] = Known(
+                row.doc_id, row.title, row.authors, row.year, row.arxiv_id, row.doi
+            )
+            try:
+                lists[row.doc_id] = references(row.doc_id)
+            except TutorError as error:
+                logger.warning("No references of %s: %s", row.doc_id, error)
+    return CitationGraph(list(papers.values()), lists)

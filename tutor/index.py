@@ -43,6 +43,7 @@ class IndexedDocument:
     chunks: int
     source: str  # "corpus" or the file's name
     doi: str | None = None
+    version: int | None = None  # on arXiv
 
 
 def index_name(embedding: str) -> str:
@@ -105,7 +106,7 @@ class Index:
             authors=document.authors, year=document.year, arxiv_id=document.arxiv_id,
             sha256=document.sha256, pages=len(document.page_texts),
             sections=len(document.sections), chunks=len(chunks), source=source,
-            doi=document.doi,
+            doi=document.doi, version=document.version,
         )  # fmt: skip
         with _mapped("written"):
             for start in range(0, len(chunks), BATCH):

@@ -7,27 +7,26 @@ content decides what is done already, and a manifest row is written last.
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import re
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from corpus.papers import load_papers
-from tutor.citations import CitationGraph, Citations, Known
-from tutor.errors import ModelError, NetworkError, NotFoundError, StoreError, TutorError
-from tutor.ingest.arxiv import parse_arxiv_id
-from tutor.ingest.chunk import chunk_document
-from tutor.ingest.corpus import corpus_documents
-from tutor.ingest.document import Chunk, Document, Section, list_documents
+from tutor.citations import CitationGraph, Citations, read_citations
+from tutor.errors import ModelError, NetworkError, NotFoundError, TutorError
+from tutor.indexing import fill_tokens, put_document
+from tutor.ingest.arxiv import parse_arxiv_id, with_fetched_id
+from tutor.ingest.corpus import corpus_documents, document_chunks
+from tutor.ingest.document import Document, list_documents
 from tutor.ingest.worker import parse_many
-from tutor.retrieve import STOP_WORDS, Retriever, embedding_text
+from tutor.listings import Listings
+from tutor.retrieve import Retriever
 from tutor.settings import Settings
+from tutor.shelf import Shelf
+from tutor.summaries import forget_summaries
 from tutor.twins import find_twin
 
 if TYPE_CHECKING:
@@ -69,6 +68,8 @@ class Library:
     def __init__(self, settings: Settings, embedder: Callable[[], Embedder]) -> None:
         self._settings = settings
         self._load_embedder = embedder
+        self.shelf = Shelf(settings)
+        self.listings = Listings(settings)
         self._lock = threading.RLock()  # guards the fields below; held for moments
         self._writing = threading.RLock()  # one writer at a time; held while embedding
         self._index: Index | None = None
@@ -104,7 +105,8 @@ class Library:
     def documents(self) -> list[IndexedDocument]:
         """What the learner added, by title; notes and lessons of the corpus are not listed."""
         rows = self._open().documents().values()
-        return sorted((r for r in rows if r.source != "corpus"), key=lambda r: r.title.lower())
+        added = (self.listings.describe(row) for row in rows if row.source != "corpus")
+        return sorted(added, key=lambda row: row.title.lower())
 
     def known_arxiv_ids(self) -> frozenset[str]:
         """arXiv ids that something is known about: a note, or the full text."""
@@ -118,13 +120,7 @@ class Library:
         Raises:
             NotFoundError: No document has that id.
         """
-        path = self._parsed_path(doc_id)
-        if not path.exists():
-            raise NotFoundError(
-                f"There is no document {doc_id} in the library.",
-                "'tutor papers list' shows what is there; 'tutor ingest FILE' adds one.",
-            )
-        return load_document(path)
+        return self.listings.describe(self.shelf.document(doc_id))
 
     def citations(self, doc_id: str) -> Citations:
         """What a paper cites and what cites it, among added papers and those known by a note.
@@ -137,38 +133,10 @@ class Library:
         with self._lock:
             graph = self._graph if self._graph_stamp == stamp else None
         if graph is None:  # takes a second or two at fifty papers: nobody else is to wait for it
-            graph = self._read_citations(rows)
+            graph = read_citations(rows, lambda name: self.document(name).references)
             with self._lock:
                 self._graph, self._graph_stamp = graph, stamp
         return graph.citations(doc_id)
-
-    def _read_citations(self, rows: Sequence[IndexedDocument]) -> CitationGraph:
-        papers = {
-            f"arxiv:{paper.id}": Known(
-                f"arxiv:{paper.id}", paper.title, paper.authors, paper.year, paper.id
-            )
-            for paper in load_papers().values()
-        }
-        references: dict[str, Sequence[str]] = {}
-        for row in rows:
-            if row.kind == "paper":
-                papers[row.doc_id] = Known(
-                    row.doc_id, row.title, row.authors, row.year, row.arxiv_id, row.doi
-                )
-                try:
-                    references[row.doc_id] = self.document(row.doc_id).references
-                except TutorError as error:
-                    logger.warning("No references of %s: %s", row.doc_id, error)
-        return CitationGraph(list(papers.values()), references)
-
-    def file_of(self, doc_id: str) -> Path | None:
-        """The stored original of an added document."""
-        found = sorted(self._settings.folder("papers").glob(_safe(doc_id) + ".original*"))
-        return found[0] if found else None
-
-    def page_cache(self, doc_id: str) -> Path:
-        """Where pictures of a document's pages are kept; they go with the document."""
-        return self._settings.folder("cache", "pages", _safe(doc_id))
 
     # --- writing ------------------------------------------------------------------------------
 
@@ -193,7 +161,7 @@ class Library:
             total = sum(len(chunks) for _, chunks in todo) or 1
             done = 0
             for document, chunks in todo:
-                self._put(embedder, document, chunks, "corpus")
+                put_document(index, self._open_tokens(), embedder, document, chunks, "corpus")
                 done += len(chunks)
                 self.built = done / total
                 if progress:
@@ -204,28 +172,7 @@ class Library:
                     index.remove(doc_id)
                     self._open_tokens().remove(doc_id)
             self.ready = True
-            self._fill_tokens(embedder, progress)
-
-    def _put(
-        self, embedder: Embedder, document: Document, chunks: list[Chunk], source: str
-    ) -> IndexedDocument:
-        """Embed a document's chunks and put them in; its manifest row comes last of all."""
-        texts = [embedding_text(chunk) for chunk in chunks]
-        vectors, tokens = embedder.embed_tokens(texts, STOP_WORDS)
-        self._open_tokens().add(document.doc_id, [chunk.id for chunk in chunks], tokens)
-        return self._open().add(document, chunks, vectors, source)
-
-    def _fill_tokens(self, embedder: Embedder, progress: Progress | None) -> None:
-        """Make the token vectors that are missing: of an older index, or of a shared one."""
-        index, store = self._open(), self._open_tokens()
-        there = store.counts()
-        todo = [row for row in index.documents().values() if there.get(row.doc_id) != row.chunks]
-        for done, row in enumerate(todo, start=1):
-            chunks = index.chunks_of(row.doc_id)
-            _, tokens = embedder.embed_tokens([embedding_text(c) for c in chunks], STOP_WORDS)
-            store.add(row.doc_id, [chunk.id for chunk in chunks], tokens)
-            if progress:
-                progress("Preparing the ranking", done / len(todo))
+            fill_tokens(index, self._open_tokens(), embedder, progress)
 
     def ingest(
         self,
@@ -259,9 +206,10 @@ class Library:
             progress("Done", 1.0)
 
     def _store(self, path: Path, document: Document, embedder: Embedder) -> Ingested:
+        document = self.listings.describe(with_fetched_id(document, path, self._settings))
         with self._writing:
             index = self._open()
-            rows = index.documents()
+            rows = {name: self.listings.describe(row) for name, row in index.documents().items()}
             twin = find_twin(document, rows.values())
             if twin is not None and twin.arxiv_id and not document.arxiv_id:
                 # The edition on arXiv stays: notes, topics and other papers refer to its id.
@@ -272,42 +220,20 @@ class Library:
             row = rows.get(document.doc_id)
             unchanged = row is not None and row.sha256 == document.sha256 and row.source != "corpus"
             if row is None or not unchanged:
-                chunks = self._chunks(document)
+                chunks = document_chunks(document)
                 if not chunks:
                     error = f"{path.name} holds no text that can be searched."
                     return Ingested(str(path), document.doc_id, 0, 0, 0, "failed", error)
-                self._keep(path, document)
-                row = self._put(embedder, document, chunks, path.name)
+                self.shelf.keep(path, document)
+                row = put_document(
+                    index, self._open_tokens(), embedder, document, chunks, path.name
+                )
             if twin is not None:
                 self.remove(twin.doc_id)
         status: Literal["added", "unchanged"] = "unchanged" if unchanged else "added"
         return Ingested(
             str(path), row.doc_id, row.pages, row.sections, row.chunks, status, None, row.title
         )
-
-    def _chunks(self, document: Document) -> list[Chunk]:
-        """A document's chunks; a paper of the corpus keeps our note and its topics."""
-        paper = load_papers().get(document.arxiv_id or "")
-        if paper is None:
-            return chunk_document(document)
-        note = Section("Note", 1, None, f"{paper.note.text}\n\n{paper.why}")
-        titled = replace(document, title=paper.title, sections=(note, *document.sections))
-        return chunk_document(titled, topics=paper.topics)
-
-    def _keep(self, path: Path, document: Document) -> None:
-        """Store the original and its parsed form."""
-        folder = self._settings.folder("papers")
-        try:
-            original = folder / f"{_safe(document.doc_id)}.original{path.suffix.lower()}"
-            partial = original.with_name(original.name + ".partial")
-            shutil.copyfile(path, partial)
-            os.replace(partial, original)
-            save_document(document, self._parsed_path(document.doc_id))
-        except OSError as error:
-            raise StoreError(
-                f"{path.name} could not be stored in {folder}: {error.strerror or error}.",
-                "Free some disk space or set TUTOR_HOME to another folder.",
-            ) from error
 
     def remove(self, name: str) -> str:
         """Remove an added document by its id, arXiv id or file id; returns the document's id.
@@ -318,7 +244,8 @@ class Library:
         arxiv_id = parse_arxiv_id(name)
         wanted = {name, f"arxiv:{arxiv_id}", f"file:{name}"}
         with self._writing:
-            found = next((r.doc_id for r in self.documents() if r.doc_id in wanted), None)
+            rows = (row for row in self.documents() if row.doc_id in wanted)
+            found, sha256 = next(((row.doc_id, row.sha256) for row in rows), (None, ""))
             if found is None:
                 raise NotFoundError(
                     f"There is no document {name} in the library.",
@@ -326,11 +253,8 @@ class Library:
                 )
             self._open().remove(found)
             self._open_tokens().remove(found)
-            self._parsed_path(found).unlink(missing_ok=True)
-            original = self.file_of(found)
-            if original is not None:
-                original.unlink(missing_ok=True)
-            shutil.rmtree(self.page_cache(found), ignore_errors=True)
+            self.shelf.remove(found)
+            forget_summaries(self._settings, sha256)
             if found.removeprefix("arxiv:") in load_papers():
                 self.sync_corpus()  # the note comes back
             return found
@@ -362,40 +286,3 @@ class Library:
 
                 self._tokens = TokenStore(self._settings, self._open().name)
             return self._tokens
-
-    def _parsed_path(self, doc_id: str) -> Path:
-        return self._settings.folder("papers") / f"{_safe(doc_id)}.json"
-
-
-def _safe(doc_id: str) -> str:
-    """A document's id as a file name; ids never decide on a folder."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", doc_id).lstrip(".")[:80]
-
-
-def save_document(document: Document, path: Path) -> None:
-    """Write a parsed document as JSON, all or nothing."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(asdict(document)), "utf-8")
-    os.replace(partial, path)
-
-
-def load_document(path: Path) -> Document:
-    """Read what `save_document` wrote.
-
-    Raises:
-        StoreError: The file is damaged.
-    """
-    try:
-        data = json.loads(path.read_text("utf-8"))
-        sections = tuple(
-            Section(**{**s, "parts": tuple((page, text) for page, text in s["parts"])})
-            for s in data.pop("sections")
-        )
-        lists: dict[str, Any] = {
-            name: tuple(data.pop(name)) for name in ("authors", "references", "page_texts")
-        }
-        return Document(sections=sections, **lists, **data)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(
-            f"The stored document {path.name} is damaged.", "Remove the paper and add it again."
-        ) from error

@@ -44,7 +44,7 @@ class PageView:
 
 def has_pages(library: Library, doc_id: str) -> bool:
     """Whether a document's pages can be shown."""
-    path = library.file_of(doc_id)
+    path = library.shelf.original(doc_id)
     return path is not None and path.suffix == ".pdf"
 
 
@@ -60,7 +60,7 @@ def open_page(library: Library, doc_id: str, number: int, quote: str = "") -> Pa
         DocumentError: The page can't be drawn.
     """
     document = library.document(doc_id)
-    path = library.file_of(doc_id)
+    path = library.shelf.original(doc_id)
     if path is None or path.suffix != ".pdf":
         raise NotFoundError(
             f"{document.title} has no pages that can be shown.", "Add its PDF to the library."
@@ -70,7 +70,7 @@ def open_page(library: Library, doc_id: str, number: int, quote: str = "") -> Pa
         number = page_of(document, number, quote)
     if not 1 <= number <= count:
         raise NotFoundError(f"There is no page {number}.", f"Choose one from 1 to {count}.")
-    drawn = _draw(path, library.page_cache(doc_id), document.sha256, number, quote)
+    drawn = _draw(path, library.shelf.page_cache(doc_id), document.sha256, number, quote)
     text = document.page_texts[number - 1]
     return PageView(doc_id, document.title, number, count, quote, text, drawn)
 

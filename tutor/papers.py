@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -9,16 +10,18 @@ from typing import Any
 
 from corpus.papers import load_papers
 from corpus.roadmap import load_roadmap
-from tutor.errors import InputError, NetworkError, NotFoundError, TutorError
+from tutor.errors import InputError, NetworkError, NotFoundError, StoreError, TutorError
 from tutor.ingest.arxiv import ArxivClient, parse_arxiv_id
 from tutor.ingest.bibtex import bibtex, parse_bibtex
 from tutor.ingest.document import read_bytes
 from tutor.ingest.identifiers import parse_doi, split_arxiv_id, squeeze
 from tutor.ingest.terms import topic_words
 from tutor.library import Ingested, Library, Progress
+from tutor.listings import standing_on_arxiv
 from tutor.news import rank_news
 from tutor.retrieve import Retriever
 
+logger = logging.getLogger(__name__)
 FIELDS = ("cs.CL", "cs.LG")  # arXiv's categories in which work on language models appears
 NEWEST = 600  # papers that are ranked
 SHOWN_NEWS = 30
@@ -26,19 +29,27 @@ TOPIC_WORDS = 8  # of a topic's names in a query
 
 
 def list_papers(library: Library) -> list[dict[str, Any]]:
-    """Every paper that something is known about; "source" says what: full_text or notes."""
+    """Every paper that something is known about.
+
+    "source" says what: full_text or notes. What arXiv said when it was last asked stands in
+    "latest_version", "withdrawn", "updated", "journal" and "checked", in words in "news".
+    """
     rows: dict[str, dict[str, Any]] = {}
+    listings = library.listings.load()
     for row in library.documents():
         rows[row.doc_id] = {
             "doc_id": row.doc_id, "arxiv_id": row.arxiv_id, "title": row.title,
             "authors": list(row.authors), "year": row.year, "pages": row.pages,
             "chunks": row.chunks, "source": "full_text", "doi": row.doi,
+            **standing_on_arxiv(row.version, listings.get(row.arxiv_id or "")),
         }  # fmt: skip
     for paper in load_papers().values():
+        listing = listings.get(paper.id)
         rows.setdefault(f"arxiv:{paper.id}", {
             "doc_id": f"arxiv:{paper.id}", "arxiv_id": paper.id, "title": paper.title,
             "authors": list(paper.authors), "year": paper.year, "pages": None, "chunks": None,
-            "source": "notes", "doi": None,
+            "source": "notes", "doi": listing.paper.doi if listing else None,
+            **standing_on_arxiv(paper.version, listing),
         })  # fmt: skip
     return list(rows.values())
 
@@ -122,8 +133,17 @@ def add_paper(
     if progress:
         progress(f"Fetching arXiv:{arxiv_id}", 0.0)
     pdf: Path = arxiv.fetch_pdf(arxiv_id)
+    _keep_listing(library, arxiv, arxiv_id)
     [result] = library.ingest([pdf], progress=progress)
     return result
+
+
+def _keep_listing(library: Library, arxiv: ArxivClient, arxiv_id: str) -> None:
+    """Title, authors and DOI of a fetched paper from arXiv itself; without them the PDF's do."""
+    try:
+        library.listings.save(arxiv.get([parse_arxiv_id(arxiv_id) or arxiv_id]))
+    except (NetworkError, StoreError) as error:
+        logger.warning("No listing of %s: %s", arxiv_id, error)
 
 
 def find_id(arxiv: ArxivClient, name: str) -> str:
@@ -195,19 +215,58 @@ def latest_papers(
     return [news.to_dict() for news in rank_news(papers, studied)[:SHOWN_NEWS]]
 
 
-def add_versions(rows: list[dict[str, Any]], arxiv: ArxivClient) -> None:
-    """Ask arXiv about listed papers: adds latest_version, withdrawn and updated to each row.
+def refresh_papers(
+    library: Library,
+    arxiv: ArxivClient,
+    names: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> list[dict[str, Any]]:
+    """Ask arXiv again about papers, all in one request, and keep what it says.
+
+    Args:
+        library: Whose papers; its listings are replaced.
+        arxiv: Where to ask. Its replies are kept for a day, so that asking again asks nobody.
+        names: Ids of papers that are known; empty asks about all that have an arXiv id.
+        progress: Told what is done.
+
+    Returns:
+        The rows of those papers, as `list_papers` gives them.
 
     Raises:
-        NetworkError: arXiv can't be reached.
+        NotFoundError: A name is not known.
+        InputError: A named paper has no arXiv id.
+        NetworkError: arXiv can't be reached; what it said before stays.
     """
+    rows = _named(list_papers(library), names) if names else list_papers(library)
     ids = [row["arxiv_id"] for row in rows if row["arxiv_id"]]
-    now = {paper.arxiv_id: paper for paper in arxiv.get(ids)}
-    for row in rows:
-        paper = now.get(row["arxiv_id"])
-        row["latest_version"] = paper.version if paper else None
-        row["withdrawn"] = paper.withdrawn if paper else None
-        row["updated"] = paper.updated.date().isoformat() if paper else None
+    if names and not ids:
+        raise InputError(
+            "None of these papers has an arXiv id.",
+            "arXiv can be asked about its own papers alone.",
+        )
+    if progress:
+        progress(f"Asking arXiv about {len(ids)} papers", 0.0)
+    library.listings.save(arxiv.get(ids))
+    asked = set(ids)
+    return [row for row in list_papers(library) if row["arxiv_id"] in asked]
+
+
+def _named(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of the named papers.
+
+    Raises:
+        NotFoundError: A name is not known.
+    """
+    known = {row["doc_id"]: row for row in rows}
+    chosen = []
+    for name in names:
+        found = [n for n in (name, f"arxiv:{parse_arxiv_id(name)}", f"file:{name}") if n in known]
+        if not found:
+            raise NotFoundError(
+                f"There is no paper {name}.", "'tutor papers list' shows those that are known."
+            )
+        chosen.append(known[found[0]])
+    return chosen
 
 
 def export_bibtex(library: Library, names: list[str]) -> str:
@@ -216,17 +275,5 @@ def export_bibtex(library: Library, names: list[str]) -> str:
     Raises:
         NotFoundError: A name is not known.
     """
-    rows = {row["doc_id"]: row for row in list_papers(library)}
-    if names:
-        chosen = []
-        for name in names:
-            doc_id = f"arxiv:{parse_arxiv_id(name)}"
-            if name in rows or doc_id in rows:
-                chosen.append(rows[name if name in rows else doc_id])
-            else:
-                raise NotFoundError(
-                    f"There is no paper {name}.", "'tutor papers list' shows those that are known."
-                )
-    else:
-        chosen = list(rows.values())
-    return bibtex(chosen)
+    rows = list_papers(library)
+    return bibtex(_named(rows, names) if names else rows)

@@ -1,4 +1,4 @@
-"""ingest, and the papers: search, add, list, latest, bibtex, remove."""
+"""ingest, and the papers: search, add, list, refresh, latest, bibtex, remove."""
 
 from __future__ import annotations
 
@@ -84,22 +84,41 @@ def list_(
     """The papers that were added, and those known by a note."""
     columns = ["doc_id", "year", "title", "source", "pages"]
     with opened(index=False) as tutor:
+        if refresh:
+            papers.refresh_papers(tutor.library, tutor.arxiv)
         data = {"papers": papers.list_papers(tutor.library)}
         if citations:
             columns += ["cites", "cited_by"]
             for row in data["papers"]:
                 row |= tutor.library.citations(row["doc_id"]).to_dict()
-        if refresh:
-            columns += ["latest_version", "withdrawn"]
-            papers.add_versions(data["papers"], tutor.arxiv)
+        if any(row["news"] for row in data["papers"]):
+            columns.append("news")
 
     def human(data: dict[str, Any]) -> None:
         for row in data["papers"]:
+            row["news"] = "; ".join(row["news"])
             for name in ("cites", "cited_by"):
                 row[name] = len(row.get(name, ()))
         table("Papers", columns, [[row[c] for c in columns] for row in data["papers"]])
 
     emit(data, as_json, human)
+
+
+@papers_app.command()
+def refresh(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID…]")] = None, as_json: Json = False
+) -> None:
+    """Ask arXiv again about papers: newer versions, withdrawals, where they were published."""
+    with opened(index=False) as tutor, progress() as report:
+        found = papers.refresh_papers(tutor.library, tutor.arxiv, ids or [], report)
+
+    def human(data: dict[str, Any]) -> None:
+        rows = [row for row in data["papers"] if row["news"]]
+        cells = [[row["doc_id"], row["title"], "\n".join(row["news"])] for row in rows]
+        table("News", ["doc_id", "title", "news"], cells)
+        print(f"arXiv told about {sum(bool(row['checked']) for row in data['papers'])} papers.")
+
+    emit({"papers": found}, as_json, human)
 
 
 @papers_app.command()

@@ -7,23 +7,26 @@ import os
 import re
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from corpus.papers import load_papers
 from tutor.errors import InputError, NetworkError, NotFoundError
+from tutor.ingest.document import Document
 from tutor.ingest.entry import ArxivPaper, read_entry
 from tutor.ingest.identifiers import parse_arxiv_id, split_arxiv_id, squeeze
 from tutor.ingest.transport import DELAY_S, Transport
 from tutor.settings import Settings
 
-__all__ = ["ArxivClient", "ArxivPaper", "parse_arxiv_id"]
+__all__ = ["ArxivClient", "ArxivPaper", "parse_arxiv_id", "with_fetched_id"]
 
 QUERY_URL = "https://export.arxiv.org/api/query?{}"
 PDF_URL = "https://arxiv.org/pdf/{}"
 MAX_PDF_MB = 100
 MAX_RESULTS = 1000  # in one reply; a week of cs.CL and cs.LG is more than that
+MAX_IDS = 200  # in one request: its address stays below 4,000 characters
 
 _CATEGORY = re.compile(r"[a-z]+(?:-[a-z]+)*(?:\.[A-Za-z]+(?:-[a-z]+)*)?")
 _FIELD_QUERY = re.compile(r"\b(?:ti|au|abs|co|jr|cat|rn|id|all|doi|submittedDate):")
@@ -104,7 +107,8 @@ class ArxivClient:
         for text in ids:
             name, version = _require_id(text)
             names.append(f"{name}v{version}" if version else name)
-        return self._run(id_list=names, max_results=len(names)) if names else []
+        parts = [names[start : start + MAX_IDS] for start in range(0, len(names), MAX_IDS)]
+        return [p for part in parts for p in self._run(id_list=part, max_results=len(part))]
 
     def find_title(self, title: str) -> list[ArxivPaper]:
         """Papers that bear this title, best first; where none does, the nearest ones by words.
@@ -257,6 +261,16 @@ class ArxivClient:
             ) from error
         finally:
             partial.unlink(missing_ok=True)
+
+
+def with_fetched_id(document: Document, path: Path, settings: Settings) -> Document:
+    """The document with id and version if `path` was fetched from arXiv, stamped or not."""
+    name = path.stem.replace("_", "/")
+    found = split_arxiv_id(name) if path.parent == settings.home / "papers" else None
+    if document.kind != "paper" or found is None or document.arxiv_id not in (None, found[0]):
+        return document
+    version = found[1] or document.version
+    return replace(document, doc_id=f"arxiv:{found[0]}", arxiv_id=found[0], version=version)
 
 
 def _checksum_path(pdf: Path) -> Path:

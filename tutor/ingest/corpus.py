@@ -85,6 +85,16 @@ def with_known_facts(document: Document) -> Document:
     )
 
 
+def document_chunks(document: Document) -> list[Chunk]:
+    """An added document's chunks; a key paper keeps our note, and its topics."""
+    paper = load_papers().get(document.arxiv_id or "")
+    if paper is None:
+        return chunk_document(document)
+    note = Section("Note", 1, None, f"{paper.note.text}\n\n{paper.why}")
+    titled = replace(document, title=paper.title, sections=(note, *document.sections))
+    return chunk_document(titled, topics=paper.topics)
+
+
 def corpus_documents(
     count_tokens: Callable[[str], int] | None = None,
 ) -> Iterator[tuple[Document, list[Chunk]]]:

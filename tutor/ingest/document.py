@@ -67,6 +67,7 @@ class Document:
         page_texts: Cleaned text of each page, to check that a quote stands on it.
         sha256: Of the file, or of the text where there is no file.
         doi: Of the published version, in lower case, where the first page names one DOI.
+        version: Of the paper on arXiv, where it is stamped with one.
     """
 
     doc_id: str
@@ -81,6 +82,7 @@ class Document:
     page_texts: tuple[str, ...] = ()
     sha256: str = ""
     doi: str | None = None
+    version: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The document as JSON-ready data."""

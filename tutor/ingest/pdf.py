@@ -32,7 +32,7 @@ MAX_PAGES = 2000
 # Fewer letters than this in all mean that the pages are pictures, or hold nothing to study.
 MIN_CHARACTERS = 20
 ARXIV_STAMP = re.compile(
-    r"arXiv:\s?(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(v\d+)?\s*(?:\[[\w.-]+\])?"
+    r"arXiv:\s?(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v(\d{1,3}))?\s*(?:\[[\w.-]+\])?"
     r"\s*(?:\d{1,2}\s+[A-Z][a-z]{2}\s+\d{4})?"
 )
 
@@ -146,9 +146,9 @@ def _read_lines(pdf: Any, name: str) -> list[list[Line]]:
     return pages
 
 
-def _take_stamp(pages: list[list[Line]]) -> str | None:
-    """Remove arXiv's stamp from the margin and return its id."""
-    found = None
+def _take_stamp(pages: list[list[Line]]) -> tuple[str | None, int | None]:
+    """Remove arXiv's stamp from the margin and return its id and version."""
+    found: tuple[str | None, int | None] = None, None
     for page in pages[:2]:
         for index, line in enumerate(page):
             # PDFium joins it to the line before where that one ends with a hyphen.
@@ -156,7 +156,8 @@ def _take_stamp(pages: list[list[Line]]) -> str | None:
             if not match or len(line.text) - match.end() > 3:
                 continue
             if match.start() == 0 or line.text[match.start() - 1] == SOFT_HYPHEN:
-                found = found or match[1]
+                if found[0] is None:
+                    found = match[1], int(match[2]) if match[2] else None
                 page[index] = replace(line, text=line.text[: match.start()])
         page[:] = [line for line in page if line.text]
     return found
@@ -227,7 +228,7 @@ def read_pdf(data: bytes, name: str) -> Document:
     finally:
         pdf.close()
     _require_text(name, ["".join(line.text for line in page) for page in pages])
-    arxiv_id = _take_stamp(pages)
+    arxiv_id, version = _take_stamp(pages)
     title = find_title(pages[0], facts.title, name)
     blocks, hyphens = _parse(pages, bookmarks)
     title = hyphens.mend(title)
@@ -250,4 +251,5 @@ def read_pdf(data: bytes, name: str) -> Document:
         page_texts=page_texts,
         sha256=digest,
         doi=_own_doi(page_texts[0]),
+        version=version,
     )
