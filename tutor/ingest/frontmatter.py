@@ -18,20 +18,23 @@ _BAD_TITLE = re.compile(
 _NOTICE = re.compile(
     r"provided proper attribution|hereby grants|reproduce the|scholarly works|published as|"
     r"under review|preprint|proceedings|conference|copyright|©|submitted|journal of|^\d+$|"
-    r"accepted|communicated by",
+    r"accepted|communicated by|^(?:action )?editors?\b|^edited by|^reviewed by|"
+    r"\d\(\d+\)\s*:|\d{2,}[-–]\d{2,}",
     re.IGNORECASE,
 )
-_MARKS = re.compile(r"[*∗†‡§¶⋆★♠♣♡♢△◇#0-9]+|\(\w\)|\s,")
-_NAME = re.compile(
-    r"[^\W\d_a-z][\w.'’-]*(?:\s(?:(?:van|von|de|der|den|del|da|la|le|el|di|dos)\s)*"
-    r"[^\W\d_a-z][\w.'’-]*){1,3}"
-)
+# Signs and glued Greek letters lead to footnotes and addresses.
+_MARKS = re.compile(r"(?:[^\w\s.,;&·'’‘`´¨~^\x02-]|\d|(?<=[a-z])[α-ω])+|\(\w\)|\s,")
+_EMAIL = re.compile(r"(?:\{[^{}]*\}|[^\s,;{}]+)\s?@\s?\S+")
+_PARTICLES = "van|von|de|der|den|del|da|du|la|las|le|los|el|di|dos|bin|ibn|al|ter|ten"
+_NAME = re.compile(rf"[^\W\d_a-z][\w.'’-]*(?:\s(?:(?:{_PARTICLES})\s)*[^\W\d_a-z][\w.'’-]*){{1,3}}")
 _PLACE = re.compile(
     r"universit|institut|laborator|research|google|microsoft|facebook|meta ai|openai|brain|"
     r"department|school|college|academy|inc\b|corp|@|https?:|\bai\b|team|language|abstract|"
-    r"montr|allen|center|centre|group|technolog|deepmind|hugging|nvidia|stanford|berkeley|"
-    r"\bltd\b|mountain view|california|"
-    r"london|toronto|washington|street|avenue|\busa\b|learning|work|equal",
+    r"montr|allen inst|\blabs?\b|center|centre|group|technolog|deepmind|hugging|nvidia|"
+    r"stanford|berkeley|\bltd\b|mountain view|california|"
+    r"london|toronto|washington|street|avenue|\busa\b|learning|work|equal|\bens\b|d[eé]partement|"
+    r"fakult|facult|hospital|\bcorso\b|foundation|ministry|switzerland|germany|canada|china|"
+    r"new york|palo alto|san francisco|los angeles|hong kong|tel aviv|paris",
     re.IGNORECASE,
 )
 
@@ -95,21 +98,43 @@ def find_authors(lines: Sequence[Line], metadata: str, title: str) -> tuple[str,
         return tuple(claimed)
     names: dict[str, None] = {}
     title_words = _words(title)
-    opening = re.compile(r"(?:abstract|\d?\.?\s*introduction)\b", re.IGNORECASE)
-    end = next((i for i, line in enumerate(lines[:120]) if opening.match(line.text)), 0)
-    for line in lines[:end]:
-        if _PLACE.search(line.text) or _NOTICE.search(line.text) or not _is_upright(line):
+    for part in _front_parts(lines):
+        words = _words(part)
+        if _PLACE.search(part) or _NOTICE.search(part):
             continue
-        words = _words(line.text)
         if words and len(words & title_words) > 0.6 * len(words):
             continue
-        for part in re.split(r",|;|\band\b|&|\s{2,}|·", _MARKS.sub(",", line.text)):
-            candidate = " ".join(part.split())
+        for piece in re.split(r",|;|\band\b|&|\s{2,}|·", _MARKS.sub(",", part)):
+            candidate = re.sub(r"(?<=\w{3})\.$", "", " ".join(piece.split()))
             if _NAME.fullmatch(candidate) and len(candidate) <= 40 and not candidate.isupper():
                 names[candidate] = None
     if names:
         return tuple(names)[:200]
     return (claimed[0],) if claimed and _NAME.fullmatch(claimed[0]) else ()
+
+
+def _front_parts(lines: Sequence[Line]) -> list[str]:
+    """What stands between title and abstract, without addresses of mail.
+
+    Wide gaps part names that no comma does; a list with commas may break a name at a line's end.
+    """
+    opening = re.compile(r"(?:abstract|\d?\.?\s*introduction)\b", re.IGNORECASE)
+    end = next((i for i, line in enumerate(lines[:120]) if opening.match(line.text)), 0)
+    parts: list[str] = []
+    listed = False
+    for line in lines[:end]:
+        if not _is_upright(line):
+            continue
+        if _NOTICE.search(line.text):
+            listed = False
+            continue
+        pieces = [_EMAIL.sub(" ", piece) for piece in line.parts or (line.text,)]
+        # "…, Wenbin Ge, Yu": a single name at the end is half of one.
+        if listed and re.search(r",\s*(?!and\b)[^\s,;&]+$", parts[-1]):
+            parts[-1] += f" {pieces.pop(0)}"
+        parts += [piece.strip() for piece in pieces if piece.strip()]
+        listed = bool(parts) and line.text.count(",") >= 2
+    return parts
 
 
 def year_of_arxiv(arxiv_id: str) -> int:

@@ -20,6 +20,7 @@ _PAGE_NUMBER = re.compile(
     r"\W*(?:page\s+)?(?:\d{1,4}|[ivxl]{1,6})(?:\s*(?:/|of)\s*\d+)?\W*", re.IGNORECASE
 )
 MAX_CHARACTERS_PER_PAGE = 60_000
+WIDE_GAP = 1.6  # mean widths of a character; a blank of justified text seldom reaches 1
 # TeX's old text fonts keep ligatures and quotes at these codes; without a map in the file they
 # come through as they are.
 _TEX_LIGATURES = {0x0B: "ff", 0x0C: "fi", 0x0D: "fl", 0x0E: "ffi", 0x0F: "ffl"}
@@ -35,6 +36,7 @@ class Line:
         x, top: Left end and baseline of the first character; y grows upwards.
         right, bottom: Right end and baseline of the last character.
         font: Name of the font of the first character.
+        parts: The text between wide gaps, on the first page alone: names stand apart by them.
     """
 
     page: int
@@ -46,6 +48,7 @@ class Line:
     right: float
     bottom: float
     font: str = ""
+    parts: tuple[str, ...] = ()
 
     @property
     def style(self) -> tuple[float, bool, str]:
@@ -141,7 +144,26 @@ def _line(characters: Characters, page: int, start: int, end: int) -> Line | Non
     x, _, top = characters.box(first)
     _, right, bottom = characters.box(last)
     bold = (bold_first or len(visible) > 4) and bold_middle and bold_last
-    return Line(page, text, size, bold, x, top, right, bottom, font)
+    parts = _parts(characters, visible) if page == 1 and len(visible) < 200 else ()
+    return Line(page, text, size, bold, x, top, right, bottom, font, parts)
+
+
+def _parts(characters: Characters, visible: list[int]) -> tuple[str, ...]:
+    """The text between wide gaps."""
+    boxes = [characters.box(index) for index in visible]
+    wide = WIDE_GAP * sum(max(right - left, 0.0) for left, right, _ in boxes) / len(boxes)
+    letters = characters.letters()
+    cuts = [0]
+    for number in range(1, len(visible)):
+        apart = visible[number] > visible[number - 1] + 1
+        if apart and boxes[number][0] - boxes[number - 1][1] > wide:
+            cuts.append(number)
+    ends = [*cuts[1:], len(visible)]
+    pieces = (
+        "".join(letters[visible[start] : visible[end - 1] + 1])
+        for start, end in zip(cuts, ends, strict=True)
+    )
+    return tuple(clean_characters(piece).strip() for piece in pieces)
 
 
 def read_page(textpage: Any, page: int) -> list[Line]:
