@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,24 @@ from pdf_maker import column, make_pdf
 from tiny_corpus import tiny_tutor
 
 from corpus.papers import load_papers
+from tutor import papers
 from tutor.app import Tutor
 from tutor.citations import Citations, Cited
-from tutor.errors import NotFoundError
+from tutor.errors import NotFoundError, StoreError
+from tutor.ingest.entry import ArxivPaper
 from tutor.ingest.page_image import PageImage
 from tutor.pages import PageView
 from tutor.settings import Settings
 from tutor.summarize import PaperSummary, Point, summary_from_notes
-from tutor.ui.papers import QUESTIONS, _label, citations_view, paper_questions, shelf_rows
+from tutor.ui.papers import (
+    QUESTIONS,
+    _label,
+    citations_view,
+    news_line,
+    news_view,
+    paper_questions,
+    shelf_rows,
+)
 from tutor.ui.reader import NO_SPOTS, page_html, summary_view
 
 LINES = [
@@ -142,3 +153,42 @@ def test_citations_are_lists_whose_key_papers_are_links() -> None:
 
 def test_citations_of_an_added_paper(tutor: Tutor) -> None:
     assert "It is cited by" in citations_view(tutor.library.citations(added(tutor)))
+
+
+# --- what arXiv said --------------------------------------------------------------------------
+
+NOW = datetime(2024, 1, 2, tzinfo=UTC)
+ATTENTION = ArxivPaper(
+    "1706.03762", 9, "Attention", ("A",), "", NOW, NOW, (), None, None, "<b>[x](http://evil)</b>"
+)  # fmt: skip
+
+
+def test_news_of_arxiv_stand_in_the_list_and_above_the_summary(tutor: Tutor) -> None:
+    name = "arxiv:1706.03762"
+    assert news_line(tutor, name) == ""
+    tutor.library.listings.save([ATTENTION], NOW)
+    [row] = [row for row in shelf_rows(tutor, "ann", "") if row["doc_id"] == name]
+    assert _label(row).endswith("version 9 is out")
+    assert "version 9 is out since 2024-01-02" in news_line(tutor, name)
+    view = news_view(papers.list_papers(tutor.library))
+    assert "about 1 paper**" in view and view.count("\n- ") == 1
+    assert news_view([]).endswith("nothing new")
+
+
+def test_withdrawal_goes_before_a_new_version_and_is_no_markup(tutor: Tutor) -> None:
+    comment = f"This paper has been withdrawn {ATTENTION.comment}"
+    tutor.library.listings.save([replace(ATTENTION, comment=comment)], NOW)
+    [row] = [r for r in shelf_rows(tutor, "ann", "") if r["arxiv_id"] == "1706.03762"]
+    assert _label(row).endswith("withdrawn")
+    told = news_line(tutor, "arxiv:1706.03762")
+    assert "withdrawn" in told and "<b>" not in told and "](" not in told
+
+
+def test_index_that_can_not_be_read_costs_the_news_alone(
+    tutor: Tutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise StoreError("The index could not be opened.")
+
+    monkeypatch.setattr(tutor.library, "documents", broken)
+    assert news_line(tutor, "arxiv:1706.03762") == ""

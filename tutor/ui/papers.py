@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -71,6 +72,8 @@ def build_papers(
                 leaf = gr.Button("Show its pages", elem_id="paper-pages")
                 test = gr.Button("Quiz me on it", elem_id="paper-quiz")
                 cited = gr.Button("What it cites", elem_id="paper-citations")
+                news = gr.Button("News from arXiv", elem_id="paper-news")
+                halt = gr.Button("Stop", variant="stop", elem_id="paper-stop", visible=False)
             question = gr.Textbox(label="Ask within this paper", elem_id="paper-question")
             ask = gr.Button("Ask", elem_id="paper-ask")
             upload = gr.File(
@@ -105,11 +108,35 @@ def build_papers(
         added = [r.doc_id for r in results if r.status != "failed"]
         return "\n".join(lines), gr.update(value=added[-1]) if added else gr.skip()
 
-    def summary(doc_id: str | None) -> Iterator[tuple[str, Spots]]:
+    running: dict[str, threading.Event] = {}  # summaries being made, by the browser's session
+
+    def summary(
+        doc_id: str | None,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Iterator[tuple[str, Spots, Any]]:
         name = _chosen(doc_id)
-        yield "*Reading …*", NO_SPOTS
+        session = str(request.session_hash)
+        cancel = running[session] = threading.Event()
+        yield "*Reading …*", NO_SPOTS, gr.update(visible=True)
         try:
-            yield summary_view(tutor, tutor.summarize(name))
+            found = tutor.summarize(name, lambda text, done: progress(done, desc=text), cancel)
+            text, spots = summary_view(tutor, found)
+            yield news_line(tutor, found.doc_id) + text, spots, gr.update(visible=False)
+        except TutorError as error:
+            yield f"⚠ {error}", NO_SPOTS, gr.update(visible=False)
+        finally:
+            if running.get(session) is cancel:
+                del running[session]
+
+    def stop(request: gr.Request) -> None:
+        if cancel := running.get(str(request.session_hash)):
+            cancel.set()
+
+    def ask_arxiv() -> Iterator[tuple[str, Spots]]:
+        yield "*Asking arXiv …*", NO_SPOTS
+        try:
+            yield news_view(library.refresh_papers(tutor.library, tutor.arxiv)), NO_SPOTS
         except TutorError as error:
             yield f"⚠ {error}", NO_SPOTS
 
@@ -186,7 +213,11 @@ def build_papers(
     chosen.change(choose, chosen, [status, reader.pane, reader.view], show_progress="hidden")
     status.input(note, [chosen, status, shelf], chosen, show_progress="hidden")
     view = [shown, reader.spots]
-    summarize.click(summary, chosen, view).then(js=SHOW_VIEW)
+    summarize.click(summary, chosen, [*view, halt]).then(js=SHOW_VIEW)
+    halt.click(stop, None, None, show_progress="hidden")
+    news.click(ask_arxiv, None, view, concurrency_limit=1).then(
+        listed, shelf, chosen, show_progress="hidden"
+    ).then(js=SHOW_VIEW)
     ask.click(answer, [chosen, question], view).then(js=SHOW_VIEW)
     question.submit(answer, [chosen, question], view).then(js=SHOW_VIEW)
     cited.click(neighbours, chosen, view).then(js=SHOW_VIEW)
@@ -211,6 +242,28 @@ def citations_view(found: Citations) -> str:
     count = _count(found.references, "reference")
     cites = f"**It cites**, of its {count}" if found.references else "**It cites** (notes alone)"
     return f"{cites}\n{listed(found.cites)}\n\n**It is cited by**\n{listed(found.cited_by)}"
+
+
+def news_line(tutor: Tutor, doc_id: str) -> str:
+    """What arXiv said of a paper that a reader should know first; empty for nothing."""
+    try:
+        rows = library.list_papers(tutor.library)
+    except TutorError:  # the summary is shown all the same
+        return ""
+    said = next((row["news"] for row in rows if row["doc_id"] == doc_id), [])
+    return "".join(f"> arXiv: {safe_markdown(line)}\n\n" for line in said)
+
+
+def news_view(rows: Sequence[dict[str, Any]]) -> str:
+    """What arXiv says that is new about papers of the library."""
+    told = sum(bool(row["checked"]) for row in rows)
+    lines = [
+        f"- {safe_markdown(row['title'])}: {safe_markdown('; '.join(row['news']))}"
+        for row in rows
+        if row["news"]
+    ]
+    listed = "\n".join(lines) or "- nothing new"
+    return f"**arXiv told about {_count(told, 'paper')}**\n{listed}"
 
 
 def paper_questions(tutor: Tutor, doc_id: str, learner: str) -> list[Question]:
@@ -269,5 +322,8 @@ def _count(n: int, noun: str) -> str:
 def _label(row: dict[str, Any]) -> str:
     status = STATUS_NAMES.get(row["status"], "").lower()
     notes = "" if row["pages"] else "notes"
-    marks = "".join(f" · {mark}" for mark in (notes, status) if mark)
+    taken_back = "withdrawn" if row.get("withdrawn") else ""
+    held, latest = row.get("version"), row.get("latest_version")
+    newer = f"version {latest} is out" if held and latest and latest > held else ""
+    marks = "".join(f" · {mark}" for mark in (notes, status, taken_back or newer) if mark)
     return f"{row['title']} ({row['year'] or 'n.d.'}){marks}"
