@@ -17,7 +17,8 @@ from corpus.loading import load_yaml
 from corpus.papers import load_papers
 from corpus.roadmap import load_roadmap
 from tutor.router import INTENTS, RouteContext, Router
-from tutor.router.slots import find_slots, strip_answer, strip_query, terms
+from tutor.router.names import terms
+from tutor.router.slots import find_slots, strip_answer, strip_query
 
 DATA = Path(__file__).parents[1] / "eval" / "data"
 OPEN = RouteContext(open_question=True)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from corpus.loading import load_yaml
 from tutor.router.model import IntentModel
+from tutor.router.names import count_terms, normalize
 from tutor.router.rules import HINT, QUESTION, match_rule, names_foreign_subject
-from tutor.router.slots import count_terms, find_slots, normalize
+from tutor.router.slots import find_slots
 
 if TYPE_CHECKING:
     from tutor.models.embed import Embedder

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tutor.router.slots import mask_terms
+from tutor.router.names import mask_terms
 
 if TYPE_CHECKING:
     from tutor.models.embed import Embedder

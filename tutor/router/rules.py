@@ -8,15 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tutor.router.slots import (
-    ARXIV_ID,
-    count_terms,
-    find_module,
-    find_paper,
-    find_stage,
-    find_topic,
-    is_guided,
-)
+from tutor.router.names import count_terms, find_paper, find_topic
+from tutor.router.slots import ARXIV_ID, find_module, find_stage, is_guided
 
 if TYPE_CHECKING:
     from tutor.router import Intent, RouteContext
