@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from tiny_corpus import tiny_chunks, tiny_retriever
 
 from tutor.ingest.document import Chunk
-from tutor.retrieve import Retriever, embedding_text, stages_of, stems, words
-from tutor.retrieve import retriever as module
+from tutor.retrieve import Retriever, dense, embedding_text, stages_of, stems, words
 from tutor.retrieve.companions import with_opening, with_page
 from tutor.retrieve.fuse import fuse
 from tutor.retrieve.rerank import WINDOW, best_part, max_sim
@@ -189,7 +188,7 @@ def test_filter_that_leaves_much_asks_the_index_for_more(
     hybrid: tuple[Retriever, FakeIndex], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     retriever, index = hybrid
-    monkeypatch.setattr(module, "EXACT", 0)
+    monkeypatch.setattr(dense, "EXACT", 0)
     retriever.search("attention")
     found = retriever.search("attention", kind="paper").passages
     assert found and {p.kind for p in found} == {"paper"}

@@ -10,10 +10,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from tutor.ingest.document import Chunk
 from tutor.retrieve.definitions import find_definitions
+from tutor.retrieve.dense import TokenSource, VectorIndex, VectorSearch
 from tutor.retrieve.fuse import fuse
 from tutor.retrieve.rerank import best_part, max_sim
 from tutor.retrieve.scope import Scope
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from tutor.models.embed import Embedder
 
 CANDIDATES = 60  # taken from each of the two searches before fusion
-EXACT = 2000  # chunks that a filter leaves, below which all of them are compared
 # Shares of words, meaning and late interaction in a passage's score; within one document meaning
 # is half that of the whole passage, half that of its best part. Across documents they were set
 # on the development questions of eval/, within one document on QASPER (docs/retrieval.md): there
@@ -37,26 +37,6 @@ WITHIN = (0.1, 0.1, 0.8)
 PER_DOCUMENT = 3  # passages of one document before others get their turn
 UNLABELLED = "reading-recent-papers"  # topic of papers that the roadmap does not know
 DUPLICATE = 0.8  # Jaccard similarity of word sets above which two passages say the same
-
-
-class VectorSearch(Protocol):
-    """Dense search over the chunks by id; `tutor.index.Index` is one."""
-
-    def query(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
-        """The nearest chunks as (chunk id, cosine similarity), best first."""
-        ...
-
-    def vectors(self, ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """The vectors of some chunks by id; unknown ids are left out."""
-        ...
-
-
-class TokenSource(Protocol):
-    """Token vectors by chunk id; `tutor.tokens.TokenStore` is one."""
-
-    def get(self, ids: Sequence[str]) -> dict[str, NDArray[np.int8]]:
-        """Vectors [tokens, dimension] by chunk id; unknown ids are left out."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -124,7 +104,7 @@ class Retriever:
         self._index = index
         self._embedder = embedder
         self._tokens = tokens
-        self._position = {chunk.id: i for i, chunk in enumerate(self.chunks)}
+        self._vectors = VectorIndex(self.chunks, index, embedder, tokens)
         self._words = WordIndex(embedding_text(chunk) for chunk in self.chunks)
         self.scope = Scope(self.chunks)
 
@@ -162,15 +142,15 @@ class Retriever:
         scores = self._words.scores(query)
         found = self._by_words(scores, allowed)
         clock.lap("sparse")
-        vector, tokens = self._embedded(query)
+        vector, tokens = self._vectors.embedded(query)
         clock.lap("embed")
-        cosine = self._dense(vector, allowed)
-        cosine |= self._cosines(vector, [i for i in found if i not in cosine])
+        cosine = self._vectors.nearest(vector, allowed, CANDIDATES)
+        cosine |= self._vectors.cosines(vector, [i for i in found if i not in cosine])
         clock.lap("dense")
         sparse = {i: float(scores[i]) for i in {*found, *cosine}}
         meaning, late = cosine, {}
         if tokens is not None:
-            read = self._read(list(sparse))
+            read = self._vectors.token_vectors(list(sparse))
             if paper is not None:
                 meaning = fuse([(0.5, cosine), (0.5, best_part(tokens, read))])
             late = max_sim(tokens, read)
@@ -181,7 +161,7 @@ class Retriever:
         passages = tuple(self.passage(i, ranked[i]) for i in chosen)
         coverage = self._words.coverage(query, (_stem_set(self.chunks[i]) for i in chosen))
         similarity = max(cosine.values()) if cosine else None
-        taught = self._nearness_to_lessons(vector) if paper is None else None
+        taught = self._vectors.nearness_to_lessons(vector) if paper is None else None
         return Retrieval(passages, similarity, coverage, clock.timings(), taught)
 
     def passages_of(
@@ -200,21 +180,6 @@ class Retriever:
         """Where the chunks introduce a term, by the term."""
         return find_definitions(self.chunks)
 
-    @cached_property
-    def _lessons(self) -> NDArray[np.float32]:
-        """Vectors [chunks, dimension] of the lessons: what this tutor teaches."""
-        import numpy as np
-
-        assert self._index is not None
-        lessons = [chunk.id for chunk in self.chunks if chunk.kind == "lesson"]
-        vectors = list(self._index.vectors(lessons).values())
-        return np.stack(vectors) if vectors else np.zeros((0, 1), dtype=np.float32)
-
-    def _nearness_to_lessons(self, vector: NDArray[np.float32] | None) -> float | None:
-        if vector is None or not len(self._lessons):
-            return None
-        return float((self._lessons @ vector).max())
-
     def _by_words(
         self, scores: NDArray[np.float32], allowed: NDArray[np.bool_] | None
     ) -> list[int]:
@@ -227,58 +192,6 @@ class Retriever:
         else:
             top = np.arange(len(scores))
         return [int(i) for i in top if scores[i] > 0]
-
-    def _embedded(
-        self, query: str
-    ) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
-        """The query's vector and those of its tokens, where there are embeddings."""
-        if self._index is None or self._embedder is None or not query.strip():
-            return None, None
-        if self._tokens is None:
-            return self._embedder.embed([query])[0], None
-        vectors, tokens = self._embedder.embed_tokens([query])
-        return vectors[0], tokens[0]
-
-    def _dense(
-        self, vector: NDArray[np.float32] | None, allowed: NDArray[np.bool_] | None
-    ) -> dict[int, float]:
-        import numpy as np
-
-        if vector is None or self._index is None:
-            return {}
-        if allowed is None:
-            return self._known(self._index.query(vector, CANDIDATES))
-        left = np.flatnonzero(allowed)
-        if len(left) <= EXACT:
-            # Chroma's filters are slow (133 ms at 50,000 chunks), and few chunks need no index.
-            near = self._cosines(vector, [int(i) for i in left])
-            return dict(sorted(near.items(), key=lambda pair: -pair[1])[:CANDIDATES])
-        share = len(left) / len(self.chunks)
-        wanted = min(int(CANDIDATES / share * 2), 10 * CANDIDATES)
-        known = self._known(self._index.query(vector, wanted))
-        return dict([(i, s) for i, s in known.items() if allowed[i]][:CANDIDATES])
-
-    def _known(self, found: Sequence[tuple[str, float]]) -> dict[int, float]:
-        """By position; a killed ingestion leaves chunks in the index that nothing refers to."""
-        return {self._position[key]: score for key, score in found if key in self._position}
-
-    def _cosines(
-        self, vector: NDArray[np.float32] | None, positions: Sequence[int]
-    ) -> dict[int, float]:
-        """Similarity of the query to some chunks, whatever the dense search found."""
-        if vector is None or self._index is None or not positions:
-            return {}
-        found = self._index.vectors([self.chunks[i].id for i in positions])
-        return {self._position[key]: float(vector @ other) for key, other in found.items()}
-
-    def _read(self, positions: Sequence[int]) -> dict[int, NDArray[np.int8]]:
-        """Token vectors by position, or nothing where one of the chunks has none."""
-        if self._tokens is None:
-            return {}
-        found = self._tokens.get([self.chunks[i].id for i in positions])
-        if len(found) < len(positions):
-            return {}  # the library is still making them; half of a ranking would be unfair
-        return {self._position[key]: tokens for key, tokens in found.items()}
 
     def _select(self, ranked: Sequence[int], k: int) -> list[int]:
         """The first k that are no near-duplicates; a document's fourth passage waits for others."""
