@@ -458,6 +458,21 @@ def test_papers_that_need_the_network_fail_offline(run: Run, embeddings: None) -
     run("papers", "add", "2401.00001", "--json").failed("offline")
     run("papers", "add", "nonsense", "--json").failed("no arXiv id")
     run("papers", "list", "--refresh", "--json").failed("offline")
+    run("papers", "refresh", "--json").failed("offline")
+
+
+def test_papers_refresh_tells_and_keeps_what_is_new(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paper = ArxivPaper("1706.03762", 99, "T", ("A",), "", NOW, NOW, (), "10.1000/fox", None)
+    monkeypatch.setattr(ArxivClient, "get", lambda *_: [paper])
+    [row] = run("papers", "refresh", "1706.03762", "--json").json["papers"]
+    assert row["latest_version"] == 99 and "version 99 is out" in row["news"][0]
+    shown = run("papers", "refresh", "1706.03762")
+    assert shown.code == 0 and "1 of 1 papers" in shown.out
+    rows = run("papers", "list", "--json").json["papers"]
+    assert [row["doi"] for row in rows if row["news"]] == ["10.1000/fox"]
+    run("papers", "refresh", "2401.99999", "--json").failed("no paper 2401.99999")
 
 
 def test_papers_bibtex(run: Run) -> None:

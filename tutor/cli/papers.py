@@ -116,7 +116,8 @@ def refresh(
         rows = [row for row in data["papers"] if row["news"]]
         cells = [[row["doc_id"], row["title"], "\n".join(row["news"])] for row in rows]
         table("News", ["doc_id", "title", "news"], cells)
-        print(f"arXiv told about {sum(bool(row['checked']) for row in data['papers'])} papers.")
+        told = sum(bool(row["checked"]) for row in data["papers"])
+        print(f"{told} of {len(data['papers'])} papers: arXiv told about them.")
 
     emit({"papers": found}, as_json, human)
 

@@ -250,7 +250,7 @@ def news_line(tutor: Tutor, doc_id: str) -> str:
         rows = library.list_papers(tutor.library)
     except TutorError:  # the summary is shown all the same
         return ""
-    said = next((row["news"] for row in rows if row["doc_id"] == doc_id), [])
+    said: list[str] = next((row["news"] for row in rows if row["doc_id"] == doc_id), [])
     return "".join(f"> arXiv: {safe_markdown(line)}\n\n" for line in said)
 
 
