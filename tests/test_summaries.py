@@ -11,8 +11,8 @@ import pytest
 from fakes import FakeLLM
 from tiny_corpus import a_document, tiny_tutor
 
+from tutor import restate, summarize
 from tutor import summaries as module
-from tutor import summarize
 from tutor.app import Tutor
 from tutor.errors import ServerError
 from tutor.ingest.document import sha256_hex
@@ -24,7 +24,6 @@ FOXES = (
     "It reaches 28.4 points on the Forest benchmark. A limitation is that it needs fresh snow."
 )
 SUMMARY = summarize.summarize(a_document("file:fox", FOXES), None)
-NOTHING = '{"points": []}'
 GIST = json.dumps({"points": [{"sentence": 1, "text": FOXES.partition(". ")[0] + "."}]})
 
 
@@ -49,7 +48,7 @@ def test_changed_prompt_misses(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, prompt: str
 ) -> None:
     a_cache(settings).save("a" * 64, SUMMARY)
-    monkeypatch.setattr(summarize, prompt, "Say it otherwise.")
+    monkeypatch.setattr(restate, prompt, "Say it otherwise.")
     assert a_cache(settings).load("a" * 64) is None
 
 
@@ -126,7 +125,7 @@ def tutor(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Tutor:
 def test_second_request_neither_parses_nor_asks_the_model(
     tutor: Tutor, fox: Path, parsed: list[Path]
 ) -> None:
-    tutor.use_model, tutor._fixed_llm = True, FakeLLM(GIST, *[NOTHING] * 4)
+    tutor.use_model, tutor._fixed_llm = True, FakeLLM(*[GIST] * 5)
     first = tutor.summarize(fox)
     assert first.model == "fake-model" and parsed == [fox]
     assert tutor.summarize(fox) == first, "the fake model has no reply left"
@@ -152,5 +151,5 @@ def test_summary_without_the_help_of_its_model_is_tried_again(
     away = ServerError("The model server went away.")
     tutor.use_model, tutor._fixed_llm = True, FakeLLM(*[away] * 5)
     assert tutor.summarize(fox).model == summarize.NO_MODEL
-    tutor._fixed_llm = FakeLLM(GIST, *[NOTHING] * 4)
+    tutor._fixed_llm = FakeLLM(*[GIST] * 5)
     assert tutor.summarize(fox).model == "fake-model"

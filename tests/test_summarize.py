@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
+from threading import Barrier, Event
 from typing import Any
 
 import numpy as np
@@ -136,9 +136,28 @@ def test_no_sentence_serves_two_fields() -> None:
     assert len(quotes) == len(set(quotes))
 
 
+class AnswersAtOnce(FakeLLM):
+    """Replies by what the prompt says, from several threads; nothing to what it does not know."""
+
+    def __init__(
+        self, known: dict[str, str], together: Barrier | None = None, wait_for: Event | None = None
+    ) -> None:
+        super().__init__()
+        self.known, self.together, self.wait_for = known, together, wait_for
+
+    def _next(self, messages: Any) -> str:
+        self.prompts.append(list(messages))
+        if self.together:
+            self.together.wait()
+        if self.wait_for:
+            self.wait_for.wait(20)
+        asked = messages[-1].content
+        return next((text for words, text in self.known.items() if words in asked), reply())
+
+
 def test_a_supported_restatement_replaces_the_text_but_not_the_quote() -> None:
     restated = "The Foxformer gains 3.5 points of F1 over all earlier trackers on Meadow."
-    llm = FakeLLM(reply(), reply(), reply(), reply((2, restated)), reply())
+    llm = AnswersAtOnce({"the results of": reply((2, restated))})
     summary = summarize(paper(), llm)
     assert summary.results[1].text == restated
     assert summary.results[1].quote == RESULTS.split(" Model")[0]
@@ -168,17 +187,31 @@ def test_a_model_that_fails_leaves_the_sentences() -> None:
     assert points(summary) == points(summarize(paper(), None))
 
 
-def test_cancelling_stops_between_calls() -> None:
-    cancel = Event()
-    llm = FakeLLM(reply())
+def test_calls_of_a_summary_are_under_way_at_once() -> None:
+    llm = AnswersAtOnce({}, together=Barrier(5, timeout=20))
+    summarize(paper(), llm)
+    assert len(llm.prompts) == 5, "one call waited for another"
+
+
+def test_cancelling_does_not_wait_for_the_model() -> None:
+    cancel, answer = Event(), Event()
+    llm = AnswersAtOnce({}, wait_for=answer)
 
     def progress(stage: str, share: float) -> None:
-        if share >= 0.2:
+        if stage == "Writing":
             cancel.set()
 
-    with pytest.raises(TutorError, match="cancelled"):
-        summarize(paper(), llm, progress, cancel)
-    assert len(llm.prompts) == 1
+    try:
+        with pytest.raises(TutorError, match="cancelled"):
+            summarize(paper(), llm, progress, cancel)
+        assert not answer.is_set()
+    finally:
+        answer.set()
+
+
+def test_error_that_is_no_model_failure_is_not_swallowed() -> None:
+    with pytest.raises(ZeroDivisionError):
+        summarize(paper(), FakeLLM(*[ZeroDivisionError()] * 5))
 
 
 def test_progress_rises_to_one() -> None:

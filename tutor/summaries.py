@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from corpus.roadmap import CORPUS_DIR
-from tutor import summarize
+from tutor import restate, summarize
 from tutor.errors import ConfigError, DocumentError
 from tutor.ingest import cues, quotes, salience, sentences, terms
 from tutor.ingest.document import PARSER_VERSION, read_bytes, sha256_hex
@@ -39,8 +39,8 @@ class SummaryCache:
 
     def __init__(self, settings: Settings, model: str, embedding: str) -> None:
         self._settings = settings
-        prompts = (summarize.RESTATE_SYSTEM, summarize.RESTATE_USER, summarize.TLDR_USER)
-        named = json.dumps([model, embedding, summarize.MAX_TOKENS, *prompts])
+        prompts = (restate.RESTATE_SYSTEM, restate.RESTATE_USER, restate.TLDR_USER)
+        named = json.dumps([model, embedding, restate.MAX_TOKENS, *prompts])
         self._way = hashlib.sha256(f"{named}\n{_makers()}".encode()).hexdigest()[:24]
 
     def load(self, sha256: str) -> PaperSummary | None:
@@ -91,7 +91,7 @@ def _folder(settings: Settings) -> Path:
 def _makers() -> str:
     """Hash of the code and the lessons that a summary is made with."""
     digest = hashlib.sha256(str(PARSER_VERSION).encode())
-    for module in (summarize, salience, cues, quotes, sentences, terms):
+    for module in (summarize, restate, salience, cues, quotes, sentences, terms):
         digest.update(inspect.getsource(module).encode())
     for pattern in _SOURCES:
         for path in sorted(CORPUS_DIR.glob(pattern)):
