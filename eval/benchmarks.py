@@ -2,12 +2,10 @@
 
 SciFact (Wadden et al., 2020, as in BEIR): 300 claims, 5,183 abstracts. QASPER (Dasigi et al.,
 2021): questions on one paper, its paragraphs to be found. nDCG@10 and Recall@10, as BEIR has them.
-Embeddings are kept below TUTOR_HOME/cache/eval, so that a second run is quick.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -17,20 +15,16 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from eval.report import Context, Metric
+from eval.vectors import embed_chunks, embed_texts
 from tutor.ingest.chunk import chunk_document
 from tutor.ingest.document import Chunk, Document, Section
-from tutor.retrieve import STOP_WORDS, Retriever, embedding_text
-from tutor.tokens import TokenStore
+from tutor.retrieve import Retriever
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from tutor.models.embed import Embedder
 
 K = 10
 RRF_K, RRF_DEPTH = 60, 100  # Cormack et al., 2009
-BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -63,26 +57,6 @@ class Benchmark:
     queries: list[Query]
     chunks: list[Chunk]
     item_of: dict[str, str]
-
-
-class MatrixIndex:
-    """Exact dense search over vectors in memory; stands for the index of Chroma."""
-
-    def __init__(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        self._ids = list(ids)
-        self._rows = dict(zip(ids, vectors, strict=True))
-        self._vectors = vectors
-
-    def query(self, vector: NDArray[np.float32], k: int) -> list[tuple[str, float]]:
-        """The nearest rows as (id, cosine), best first."""
-        import numpy as np
-
-        scores = self._vectors @ vector
-        return [(self._ids[i], float(scores[i])) for i in np.argsort(-scores)[:k]]
-
-    def vectors(self, ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Rows by id."""
-        return {key: self._rows[key] for key in ids if key in self._rows}
 
 
 def ndcg(found: Sequence[str], relevant: frozenset[str], k: int = K) -> float:
@@ -248,44 +222,6 @@ class Baselines:
             for rank, name in enumerate(ranked, start=1):
                 fused[name] = fused.get(name, 0.0) + 1 / (RRF_K + rank)
         return sorted(fused, key=lambda name: -fused[name])
-
-
-def embed_chunks(
-    context: Context, name: str, chunks: Sequence[Chunk], embedder: Embedder
-) -> tuple[MatrixIndex, TokenStore]:
-    """Vectors and token vectors of the chunks, from the cache where they are there."""
-    import numpy as np
-
-    texts = [embedding_text(chunk) for chunk in chunks]
-    path = _cached(context, name, texts, embedder)
-    settings = context.tutor.settings
-    store = TokenStore(settings.model_copy(update={"home": path.parent}), path.stem)
-    if not path.exists():
-        vectors = []
-        for start in range(0, len(chunks), BATCH):
-            rows, tokens = embedder.embed_tokens(texts[start : start + BATCH], STOP_WORDS)
-            vectors.append(rows)
-            store.add(f"{start}", [c.id for c in chunks[start : start + BATCH]], tokens)
-        np.save(path, np.concatenate(vectors))
-    return MatrixIndex([chunk.id for chunk in chunks], np.load(path)), store
-
-
-def embed_texts(
-    context: Context, name: str, texts: Sequence[str], embedder: Embedder
-) -> NDArray[np.float32]:
-    """Vectors [len(texts), dimension], from the cache where they are there."""
-    import numpy as np
-
-    path = _cached(context, name, texts, embedder)
-    if not path.exists():
-        np.save(path, embedder.embed(texts))
-    vectors: NDArray[np.float32] = np.load(path)
-    return vectors
-
-
-def _cached(context: Context, name: str, texts: Sequence[str], embedder: Embedder) -> Path:
-    digest = hashlib.sha256("\x1f".join((embedder.name, *texts)).encode()).hexdigest()[:12]
-    return context.tutor.settings.folder("cache", "eval") / f"{name.lower()}-{digest}.npy"
 
 
 def _mean(benchmark: Benchmark, search: Callable[[Query], list[str]]) -> tuple[float, float]:

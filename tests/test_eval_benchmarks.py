@@ -10,7 +10,18 @@ from typing import Any
 import pytest
 from fakes import FakeEmbedder
 
-from eval.benchmarks import Baselines, K, Query, load_qasper, load_scifact, measure, ndcg, recall
+from eval import vectors
+from eval.benchmarks import (
+    Baselines,
+    K,
+    Query,
+    load_qasper,
+    load_scifact,
+    measure,
+    ndcg,
+    recall,
+)
+from eval.vectors import embed_chunks
 from tutor.settings import Settings
 
 
@@ -93,6 +104,30 @@ def test_measure_gives_figures_with_baselines_and_embeds_once(
     )
     measure(context(tmp_path), benchmark)
     assert set(asked) == {1}, "texts were embedded again"
+
+
+def test_stopped_embedding_goes_on_where_it_was(
+    scifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "BATCH", 1)
+    chunks = load_scifact(scifact).chunks
+    plain, asked = FakeEmbedder.embed_tokens, []
+
+    def stopped(self: Any, texts: Any, without: Any = None) -> Any:
+        asked.extend(texts)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return plain(self, texts, without)
+
+    monkeypatch.setattr(FakeEmbedder, "embed_tokens", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        embed_chunks(context(tmp_path), "SciFact", chunks, FakeEmbedder())
+    index, store = embed_chunks(context(tmp_path), "SciFact", chunks, FakeEmbedder())
+    assert ["foxes" in text for text in asked] == [True, False, False], "the first came again"
+    assert set(index.vectors(["1", "2"])) == set(store.get(["1", "2"])) == {"1", "2"}
+    store.close()
+    files = [path.suffix for path in (tmp_path / "cache" / "eval").iterdir() if path.is_file()]
+    assert files == [".npy"], "a part was left"
 
 
 def test_baselines_rank_within_the_paper(qasper: Path, tmp_path: Path) -> None:
