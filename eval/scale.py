@@ -8,6 +8,8 @@ to size. `python -m eval.growth` draws the rows of the report.
 
 from __future__ import annotations
 
+import logging
+import os
 import random
 import tempfile
 import time
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+logger = logging.getLogger(__name__)
 SIZES = (1_000, 10_000, 100_000, 200_000)
 QUICK = (1_000,)
 WARM = 5  # searches before those that count
@@ -49,6 +52,8 @@ class Growth:
         filled_s: Filling Chroma and the token store from nothing; `filled_cpu_s` of the processor.
         built_s: Making the retriever, at every start of Tutor.
         memory_mb: What the process takes more than before the first chunk.
+        load: Mean number of processes that wanted a core in the minute before: beside other work
+            the clock says little.
     """
 
     chunks: int
@@ -61,6 +66,7 @@ class Growth:
     built_s: float
     memory_mb: float
     disk_mb: float
+    load: float
 
 
 def run(context: Context) -> TaskResult:
@@ -115,10 +121,12 @@ def _grown(context: Context, sizes: Sequence[int]) -> Iterator[Growth]:
             del retriever
             words, _ = _times(Retriever(chunks), queries)
             disk = sum(f.stat().st_size for f in Path(folder).rglob("*") if f.is_file()) / 2**20
-            yield Growth(
+            growth = Growth(
                 size, _p95(times), median(times), _p95(cpu), _p95(words), filled, filled_cpu,
-                built, memory, disk,
+                built, memory, disk, os.getloadavg()[0],
             )  # fmt: skip
+            logger.warning("%s", growth)  # the next size may take an hour, or be stopped
+            yield growth
         store.close()
 
 
@@ -127,7 +135,7 @@ def _described(row: Growth) -> tuple[Metric, dict[str, float]]:
         f"p95, wanted {LIMITS_MS[row.chunks]}; median {row.median_ms:.0f} ms, p95 of the processor"
         f" {row.cpu_p95_ms:.0f} ms; filling Chroma and tokens {row.filled_s:.0f} s"
         f" ({row.filled_cpu_s:.0f} s of the processor), retriever {row.built_s:.1f} s;"
-        f" memory {row.memory_mb:.0f} MB, disk {row.disk_mb:.0f} MB"
+        f" memory {row.memory_mb:.0f} MB, disk {row.disk_mb:.0f} MB; load {row.load:.1f}"
     )
     name = f"time of a search among {row.chunks:,} chunks"
     return Metric(name, row.p95_ms, " ms", row.words_p95_ms, "BM25 alone", note=note), asdict(row)
