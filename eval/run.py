@@ -1,9 +1,9 @@
 """Measure Tutor and write one report: `python -m eval.run [TASK…] [--quick] [--out DIR]`.
 
 Tasks: content, exercises, grading, mastery, sandbox, retrieval, routing, answers, support,
-summaries, tldr, ingestion, scale, speed. The report names commit, model and data hashes; every
-figure that can have a baseline has it beside it, measured in the same run. Real papers and data are
-read from the folder that TUTOR_SHARED names; without it the report says what was left out.
+summaries, tldr, ingestion, scale, speed, training. The report names commit, model and data hashes;
+every figure that can have a baseline has it beside it, measured in the same run. Real papers and
+data are read from the folder that TUTOR_SHARED names; without it the report says what was left out.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ TASKS = (
     "ingestion",
     "scale",
     "speed",
+    "training",
 )
 
 

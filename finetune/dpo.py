@@ -33,7 +33,7 @@ def train(config: RunConfig) -> Any:
     from datasets import Dataset
     from trl import DPOConfig, DPOTrainer
 
-    folder = base_folder(config)
+    folder = base_folder(config.base)
     tokenizer = load_tokenizer(folder)
     model = load_model(config, folder)
     pairs = as_pairs(choose_records(config, "preferences.jsonl"), tokenizer, config.max_tokens)

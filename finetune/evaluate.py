@@ -1,11 +1,12 @@
 """Measure a model at the tutor's work on held-out topics: base beside tuned, with intervals.
 
-    python -m finetune.evaluate MODEL [--adapter [NAME=]FOLDER …] [--questions N] [--rows N]
+    python -m finetune.evaluate MODEL [--adapter [NAME=]FOLDER …] [--no-base] [--out DIR]
 
 Each question of eval's test split on a held-out topic, and bank items of those topics, goes the
 whole serving way, and the other skills have rows made for held-out topics as the training rows
 are; only the sampling is done by transformers here. Greedy, so that a figure can be had again.
-Intervals are bootstrapped over questions (10,000 draws, 95%).
+Intervals are bootstrapped over questions (10,000 draws, 95%). What DIR/results.json holds of other
+models, measured on as many questions, stays in the table.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -26,10 +28,13 @@ from finetune.data.rows import Recorder, Row
 from finetune.heldout import Case, held_out_cases, held_out_rows
 from finetune.rewards import SCHEMAS, reward
 from finetune.sampling import Sampler
+from finetune.training import base_folder
 from tutor.answer import Answer, answer_question
 from tutor.app import Tutor
 from tutor.draft import MARKER, MAX_TOKENS, NO_ANSWER, whole_sentences
 from tutor.errors import TutorError
+from tutor.excerpt import SOURCES
+from tutor.retrieve import Passage
 from tutor.settings import load_settings
 from tutor.support import SupportChecker
 
@@ -38,8 +43,11 @@ if TYPE_CHECKING:
 
 QUESTIONS, ROWS = 60, 20
 DRAWS = 10_000
+# What a tuned model may have forgotten; both written for this.
 GENERAL_TEXT = Path(__file__).parent / "general.txt"
-JSON_TOKENS = 300  # of a reply of the other skills
+GENERAL_QUESTIONS = Path(__file__).parent / "general_questions.jsonl"
+JSON_TOKENS = 200  # of a reply of the other skills
+RESULTS = "results.json"
 Figures = dict[str, float | None]
 
 
@@ -48,7 +56,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="finetune.evaluate", formatter_class=argparse.RawTextHelpFormatter, description=__doc__
     )
-    parser.add_argument("model", help="folder of the float model")
+    parser.add_argument("model", help="folder of the float model, or a known model's name")
     parser.add_argument("--adapter", action="append", default=[], help="measured beside the base")
     parser.add_argument("--no-base", action="store_true", help="measure the adapters alone")
     parser.add_argument("--questions", type=int, default=QUESTIONS)
@@ -59,6 +67,7 @@ def main() -> int:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     options.out.mkdir(parents=True, exist_ok=True)
     try:
+        base = base_folder(options.model)
         tutor = Tutor(load_settings(), use_model=False)
         try:
             inner = tutor.embeddings_or_none()
@@ -71,17 +80,29 @@ def main() -> int:
                 embedder.save()
         finally:
             tutor.close()
-        models = {} if options.no_base else {"base": Sampler(Path(options.model))}
+        models = {} if options.no_base else {"base": Sampler(base)}
         for given in options.adapter:
             name, _, folder = given.rpartition("=")
-            models[name or Path(folder).name] = Sampler(Path(options.model), Path(folder))
+            models[name or Path(folder).name] = Sampler(base, Path(folder))
+        size = {"questions": len(cases), "rows": len(rows)}
+        earlier = _earlier(options.out / RESULTS, size)
         results = measure(models, cases, rows, embedder, options.batch, options.out)
     except TutorError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
-    (options.out / "results.json").write_text(json.dumps(results, indent=1), "utf-8")
+    results = {k: v for k, v in earlier.items() if k not in results} | results
+    (options.out / RESULTS).write_text(json.dumps(size | {"models": results}, indent=1), "utf-8")
     print(table(results))
     return 0
+
+
+def _earlier(path: Path, size: dict[str, int]) -> dict[str, Any]:
+    """Figures of models that were measured before on as many questions and rows."""
+    if not path.exists():
+        return {}
+    found = json.loads(path.read_text("utf-8"))
+    same = all(found.get(key) == count for key, count in size.items())
+    return dict(found["models"]) if same else {}
 
 
 def measure(
@@ -92,15 +113,8 @@ def measure(
     batch: int,
     out: Path,
 ) -> dict[str, dict[str, Any]]:
-    """All figures of all models; the results so far are written after each batch."""
+    """All figures of all models; drafts and progress are written after each batch."""
     scored: dict[str, list[Figures]] = {name: [] for name in models}
-    results: dict[str, dict[str, Any]] = {}
-
-    def write(done: str) -> None:
-        for name, figures in scored.items():
-            results[name] = _summary(figures)
-        (out / "results.json").write_text(json.dumps(results, indent=1), "utf-8")
-        print(done, file=sys.stderr, flush=True)
 
     def take(part: Sequence[Any], tokens: int, figure: Callable[[Any, str], Figures]) -> None:
         for name, sampler in models.items():
@@ -115,16 +129,24 @@ def measure(
 
     for start in range(0, len(cases), batch):
         take(cases[start : start + batch], MAX_TOKENS, lambda c, reply: score(c, reply, embedder))
-        write(f"{min(start + batch, len(cases))} of {len(cases)} questions")
+        _progress(f"{min(start + batch, len(cases))} of {len(cases)} questions")
     for skill in dict.fromkeys(row.skill for row in rows):
         of_skill = [row for row in rows if row.skill == skill]
         for start in range(0, len(of_skill), batch):
             take(of_skill[start : start + batch], JSON_TOKENS, score_row)
-        write(f"{len(of_skill)} rows of {skill}")
+        _progress(f"{len(of_skill)} rows of {skill}")
+    results = {name: _summary(figures) for name, figures in scored.items()}
     text = GENERAL_TEXT.read_text("utf-8")
+    general = [json.loads(line) for line in GENERAL_QUESTIONS.open(encoding="utf-8")]
     for name, sampler in models.items():
+        right = [float(sampler.choice(q["question"], q["options"]) == q["answer"]) for q in general]
+        results[name]["general questions right"] = interval(right)
         results[name]["perplexity of general text"] = sampler.perplexity(text)
     return results
+
+
+def _progress(done: str) -> None:
+    print(done, file=sys.stderr, flush=True)
 
 
 def _summary(scored: Sequence[Figures]) -> dict[str, Any]:
@@ -154,32 +176,38 @@ def score(case: Case, draft: str, embedder: Any) -> Figures:
     """What one draft is worth.
 
     held: it is shown in the model's words. supported: share of its sentences. precision: share of
-    its markers that name the fact that supports the sentence; None where it sets none. recall:
-    share of its sentences with such a marker. facts: share of the question's key facts in the
-    draft; shown: in the answer that the learner sees, quotes included.
+    its markers whose passage supports their sentence (citation precision of Gao et al. 2023,
+    arXiv:2305.14627, section 3); None where it sets none. recall: share of its sentences with such
+    a marker. facts: share of the question's key facts in the draft; shown: in the answer that the
+    learner sees, quotes included.
     """
     retrieval = case.evidence.retrieval
     parts = answer_question(
         case.evidence.asked.question, retrieval, llm=Recorder(draft or " "), embedder=embedder
     )
     answer = next(part for part in parts if isinstance(part, Answer))
-    checker = SupportChecker(retrieval.passages[:5], embedder)
+    passages = retrieval.passages[:SOURCES]
+
+    def supports(sentence: str, sources: Sequence[Passage]) -> bool:
+        support = SupportChecker(sources, embedder).check(sentence)
+        return support is not None and support.supported
+
     sentences = whole_sentences(draft)
-    supported = right = 0
-    markers = 0
+    supported = marked = markers = right = 0
     for sentence in sentences:
-        support = checker.check(MARKER.sub("", sentence))
-        said = {int(n) for group in MARKER.findall(sentence) for n in group.split(",") if n.strip()}
+        text = MARKER.sub("", sentence)
+        said = {int(n) for group in MARKER.findall(sentence) for n in re.findall(r"\d+", group)}
+        good = sum(supports(text, passages[n - 1 : n]) for n in said if n > 0)
+        supported += supports(text, passages)
         markers += len(said)
-        if support is not None and support.supported:
-            supported += 1
-            right += support.passage + 1 in said
+        right += good
+        marked += good > 0
     count = len(sentences) or 1
     return {
         "held": float(answer.mode == "model"),
         "supported": supported / count,
-        "precision": min(1.0, right / markers) if markers else None,
-        "recall": right / count,
+        "precision": right / markers if markers else None,
+        "recall": marked / count,
         "refused": float(NO_ANSWER in draft.lower()),
         "words": float(len(draft.split())),
         "facts": fact_recall(list(case.facts), draft) if case.facts else None,
@@ -233,8 +261,10 @@ def table(results: dict[str, dict[str, Any]]) -> str:
     for key in results[names[0]]:
         cells = []
         for name in names:
-            value = results[name][key]
-            if isinstance(value, dict):
+            value = results[name].get(key)
+            if value is None:
+                cells.append("")
+            elif isinstance(value, dict):
                 bounds = f"{value['low']:.3g}–{value['high']:.3g}, n={value['n']}"
                 cells.append(f"{value['mean']:.3g} ({bounds})")
             else:

@@ -112,8 +112,8 @@ def _figures(results: Path | None) -> str:
     if results is None:
         return "Not measured."
     try:
-        return table(json.loads(results.read_text("utf-8")))
-    except (OSError, ValueError) as error:
+        return table(json.loads(results.read_text("utf-8"))["models"])
+    except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{results} can't be read: {error}.") from error
 
 

@@ -1,6 +1,7 @@
-"""Learners' thumbs as preference pairs: `python -m finetune.feedback --out FILE`.
+"""Learners' thumbs and choices as preference pairs: `python -m finetune.feedback --out FILE`.
 
-Two replies to the same question, one liked and one not, make a pair. Only conversations of learners
+Two replies to the same question, one liked and one not, make a pair: by thumbs in the chat, or by
+a choice between drafts on the Inside tab. Only conversations of learners
 who consent are in the store; names and times are left out here, and so is every note.
 """
 

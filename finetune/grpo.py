@@ -34,7 +34,7 @@ def train(config: RunConfig) -> Any:
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
 
-    folder = base_folder(config)
+    folder = base_folder(config.base)
     tokenizer = load_tokenizer(folder)
     model = load_model(config, folder)
     rows = [_row(record) for record in choose_records(config, "sft.jsonl")]

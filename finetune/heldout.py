@@ -18,6 +18,7 @@ from finetune.data.quiz import quiz_rows
 from finetune.data.rows import Recorder, Row
 from finetune.data.split import EVAL_DATA, HELD_OUT_TOPICS
 from finetune.data.summaries import summary_rows
+from finetune.data.wording import word_rows
 from tutor.answer import answer_question
 from tutor.draft import NO_ANSWER
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from tutor.models.embed import Embedder
     from tutor.models.llm import Message
 
-MEASURED_SKILLS = ("refusal", "restate", "quiz", "solve", "judge", "hint")
+MEASURED_SKILLS = ("refusal", "restate", "word", "quiz", "solve", "judge", "hint")
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def held_out_rows(tutor: Tutor, embedder: Embedder | None, count: int) -> list[R
     def made() -> Iterator[Iterator[Row]]:
         yield islice(refusal_rows(asked, retriever, embedder), 3 * count)
         yield summary_rows(topics)
+        yield word_rows(retriever, topics)
         yield quiz_rows(retriever, topics)
         yield feedback_rows(topics)
         yield hint_rows(topics)

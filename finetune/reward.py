@@ -21,7 +21,7 @@ from finetune.training import (
     lora_config,
     run_stage,
 )
-from tutor.errors import ModelError
+from tutor.errors import InputError, ModelError
 
 HELD_OUT_PAIRS = 64  # scored at the end
 
@@ -35,13 +35,19 @@ def train(config: RunConfig) -> Any:
     from datasets import Dataset
     from trl import RewardConfig, RewardTrainer
 
-    folder = base_folder(config)
+    folder = base_folder(config.base)
     tokenizer = load_tokenizer(folder)
     model = load_scorer(config, folder, tokenizer)
     pairs = as_pairs(choose_records(config, "preferences.jsonl"), tokenizer, config.max_tokens)
-    held_out = as_pairs(
-        read_records(config.data / "preferences_held_out.jsonl"), tokenizer, config.max_tokens
-    )
+    records = read_records(config.data / "preferences_held_out.jsonl")
+    if config.skills:  # it is measured on what it is trained for
+        records = [record for record in records if record["skill"] in config.skills]
+    held_out = as_pairs(records, tokenizer, config.max_tokens)[:HELD_OUT_PAIRS]
+    if not pairs or not held_out:
+        raise InputError(
+            f"No pair, or none held out, has {config.max_tokens} tokens or fewer.",
+            "Raise max_tokens.",
+        )
     trainer = RewardTrainer(
         model=model,
         args=RewardConfig(
@@ -52,7 +58,7 @@ def train(config: RunConfig) -> Any:
             center_rewards_coefficient=0.01,
         ),
         train_dataset=Dataset.from_list(pairs),
-        eval_dataset=Dataset.from_list(held_out[:HELD_OUT_PAIRS]),
+        eval_dataset=Dataset.from_list(held_out),
         processing_class=tokenizer,
         peft_config=lora_config(config, model.config.num_hidden_layers, "SEQ_CLS"),
     )

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ValidationError
 
-from tutor.draft import MARKER, NO_ANSWER, repeats_itself, whole_sentences
+from tutor.draft import MARKER, NO_ANSWER, repeats_itself, shown_facts, whole_sentences
 from tutor.exercises.generate import GeneratedItem
 from tutor.exercises.judge import Judgement
 from tutor.exercises.leaks import gives_away
+from tutor.exercises.phrasing import Phrased, asked_in, wording_flaws
 from tutor.exercises.question import questions_by_id
 from tutor.exercises.verify import Choice, Draft, flaws
 from tutor.retrieve import Passage
@@ -24,8 +25,9 @@ from tutor.support import SupportChecker
 
 WEIGHTS = {"support": 0.5, "citations": 0.3, "length": 0.1, "format": 0.1}
 WORDS = (20, 110)  # of a fair answer
-_FACT = re.compile(r"^\[(\d+)\] (.+)$", re.MULTILINE)
+_SENTENCE = re.compile(r"^\[(\d+)\] (.+)$", re.MULTILINE)
 _PASSAGE = re.compile(r"<passage>\n(.*?)\n</passage>", re.DOTALL)
+_FACT_AND_TERM = re.compile(r"<fact>(?P<fact>.+)</fact>\nTerm: (?P<term>.+)\n")
 SCHEMAS: dict[str, type[BaseModel]] = {
     "quiz": GeneratedItem,
     "judge": Judgement,
@@ -48,6 +50,8 @@ def reward(skill: str, prompt: str, reply: str, target: str, source: str) -> flo
         return grounded_reward(prompt, reply)
     if skill == "refusal":
         return float(NO_ANSWER in reply.lower() and len(reply.split()) < 12)
+    if skill == "word":
+        return float(not wording_flaws(asked_in(_said(reply)), _fact_and_term(prompt)))
     if skill in SCHEMAS:
         return json_reward(skill, prompt, reply, target)
     if skill == "hint":
@@ -56,11 +60,24 @@ def reward(skill: str, prompt: str, reply: str, target: str, source: str) -> flo
     return _overlap(reply, target)
 
 
+def _said(reply: str) -> str:
+    """The question of a JSON reply, or the reply as it is: a grammar makes it JSON in serving."""
+    try:
+        return Phrased.model_validate_json(reply).question
+    except ValidationError:
+        return reply
+
+
+def _fact_and_term(prompt: str) -> Draft:
+    found = _FACT_AND_TERM.search(prompt)
+    return Draft("", found["term"], (), found["fact"]) if found else Draft("", "", (), "")
+
+
 def grounded_reward(prompt: str, reply: str) -> float:
     """Support, valid citations, fair length and form of an answer from numbered facts."""
     facts: dict[int, list[str]] = {}
-    for number, text in _FACT.findall(prompt):
-        facts.setdefault(int(number), []).append(text)
+    for number, text in shown_facts(prompt):
+        facts.setdefault(number, []).append(text)
     if not facts or not reply.strip():
         return 0.0
     numbers = sorted(facts)
@@ -109,7 +126,7 @@ def _rightness(given: BaseModel, wanted: BaseModel, prompt: str) -> float:
         verdicts = {entry.point: entry.verdict for entry in given.points}
         return sum(verdicts.get(e.point) == e.verdict for e in wanted.points) / len(wanted.points)
     if isinstance(given, Restatements):
-        shown = {int(n): text for n, text in _FACT.findall(prompt)}
+        shown = {int(n): text for n, text in _SENTENCE.findall(prompt)}
         texts = {point.sentence: point.text for point in given.points}
         held = [n in texts and is_supported(texts[n], text) for n, text in shown.items()]
         return sum(held) / len(held) if held else 0.0

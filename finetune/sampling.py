@@ -1,4 +1,4 @@
-"""Greedy replies and perplexity of a float model, with or without an adapter, by transformers.
+"""Greedy replies, choices and perplexity of a float model by transformers, adapter or not.
 
 For measuring where no server runs: the prompts are the serving ones, byte for byte.
 """
@@ -108,6 +108,22 @@ class Sampler:
 
     def _circles(self, ids: Sequence[int]) -> bool:
         return any(repeats_itself(sentence) for sentence in whole_sentences(self._decode(ids)))
+
+    def choice(self, question: str, options: Sequence[str]) -> int:
+        """The option that is likeliest behind the question, by mean log-probability a token."""
+        import torch
+
+        start = self.tokenizer(f"Question: {question}\nAnswer:", add_special_tokens=False)
+        start = start["input_ids"]
+        ends = [self.tokenizer(f" {o}", add_special_tokens=False)["input_ids"] for o in options]
+        width = max(map(len, ends))
+        padded = torch.tensor([start + end + [self._end] * (width - len(end)) for end in ends])
+        with torch.no_grad():  # what stands right of an option's tokens does not reach them
+            hidden = self.model.model(input_ids=padded)[0][:, len(start) - 1 : -1]
+            guessed = self.model.lm_head(hidden).float().log_softmax(-1)
+        said = guessed.gather(-1, padded[:, len(start) :, None])[..., 0]
+        means = [float(row[: len(end)].mean()) for row, end in zip(said, ends, strict=True)]
+        return max(range(len(means)), key=means.__getitem__)
 
     def perplexity(self, text: str) -> float:
         """Perplexity of a text, paragraph by paragraph."""

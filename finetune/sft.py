@@ -40,7 +40,7 @@ def train(config: RunConfig) -> Any:
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    folder = base_folder(config)
+    folder = base_folder(config.base)
     tokenizer = load_tokenizer(folder)
     model = load_model(config, folder)
     records = [encode(record, tokenizer) for record in choose_records(config, "sft.jsonl")]
@@ -106,21 +106,25 @@ def encode(record: dict[str, Any], tokenizer: Any) -> dict[str, Any]:
     start = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     ids = start + tokenizer(whole[len(prompt) :], add_special_tokens=False)["input_ids"]
     labels = [IGNORED] * len(start) + ids[len(start) :]
-    return {"input_ids": ids, "labels": labels, "skill": record["skill"]}
+    return {"input_ids": ids, "labels": labels, "task": record["prompt"][0]["content"]}
 
 
 def batches(
     records: Sequence[dict[str, Any]], size: int, seed: int
 ) -> Iterator[list[dict[str, Any]]]:
-    """Full batches of one skill and of rows of about the same length, in random order."""
+    """Full batches of one system prompt and of prompts of about the same length, in random order.
+
+    Answers and refusals, which share their system prompt, come in the same batches: in batches of
+    their own the few tokens of a refusal have a mean loss that drowns the choice between the two.
+    """
     rng = Random(f"batches:{seed}")
     made: list[list[dict[str, Any]]] = []
-    for skill in sorted({record["skill"] for record in records}):
-        rows = [record for record in records if record["skill"] == skill]
+    for task in sorted({record["task"] for record in records}):
+        rows = [record for record in records if record["task"] == task]
         # Sorted within portions: little padding, and yet no epoch that goes from short to long.
         portions = [rows[i : i + 8 * size] for i in range(0, len(rows), 8 * size)]
         for portion in portions:
-            portion = sorted(portion, key=lambda record: len(record["input_ids"]))
+            portion = sorted(portion, key=lambda record: record["labels"].count(IGNORED))
             parts = [portion[i : i + size] for i in range(0, len(portion), size)]
             made += [part for part in parts if len(part) == size or len(rows) < size]
     rng.shuffle(made)

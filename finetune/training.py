@@ -46,14 +46,17 @@ def run_stage(stage: str, description: str, train: Callable[[RunConfig], Any]) -
     return 0
 
 
-def base_folder(config: RunConfig) -> Path:
+def base_folder(base: str) -> Path:
     """The folder of the float model; a known model is prepared in bf16 first.
+
+    Args:
+        base: A folder, or a known model's name.
 
     Raises:
         TutorError: There is no such model, or it can't be had.
     """
-    known = Path(config.base).expanduser()
-    return known if known.is_dir() else prepare(config.base, load_settings(), format="bf16")
+    known = Path(base).expanduser()
+    return known if known.is_dir() else prepare(base, load_settings(), format="bf16")
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -212,6 +215,7 @@ def fit(trainer: Any, config: RunConfig) -> None:
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             row = {"step": state.global_step, "seconds": round(time.perf_counter() - started, 1)}
+            row["cpu"] = round(time.process_time(), 2)  # what a shared machine's clock does not say
             row |= {k: v for k, v in (logs or {}).items() if isinstance(v, int | float)}
             if state.is_world_process_zero:
                 with (config.output / LOG_FILE).open("a", encoding="utf-8") as file:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from fakes import FakeEmbedder, FakeLLM
 from hypothesis import example, given
@@ -79,6 +80,30 @@ def test_supported_draft_is_shown_with_its_sources() -> None:
     assert answer.dropped_citations == 0
 
 
+class Compass:
+    """An embedder to which a text is near the question by a word that it holds."""
+
+    name, dimension = "compass", 2
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        near = ["why" in t.lower() or "divided" in t or "saturates" in t for t in texts]
+        return np.array([[1.0, 0.0] if n else [0.0, 1.0] for n in near], dtype=np.float32)
+
+
+def test_supported_sentences_far_from_the_question_give_way_to_quotes() -> None:
+    answer = ask(llm=FakeLLM(DRAFT), embedder=Compass())
+    assert answer.mode == "model"
+    said = [sentence.text for sentence in answer.sentences]
+    assert said[0].startswith("The scores are divided") and "Without this scaling" in said[1]
+    assert "each with projections of its own" not in answer.answer
+
+
+def test_draft_that_only_tells_something_else_is_not_shown() -> None:
+    other = "Several heads attend in parallel, each with projections of its own [2]."
+    answer = ask(llm=FakeLLM(other), embedder=Compass())
+    assert answer.mode == "passages" and "did not hold" in str(answer.reason)
+
+
 def test_answer_has_the_fields_of_the_contract() -> None:
     data = ask(llm=FakeLLM(DRAFT)).to_dict()
     assert set(data) >= ANSWER_FIELDS
@@ -125,7 +150,7 @@ def test_draft_with_another_number_than_the_source_is_unsupported() -> None:
 
 def test_unsupported_draft_gives_way_to_quotes() -> None:
     answer = ask(llm=FakeLLM("Owls hunt mice in the night. Foxes eat grapes. Bees make honey."))
-    assert answer.mode == "passages" and "not supported" in str(answer.reason)
+    assert answer.mode == "passages" and "did not hold" in str(answer.reason)
     assert answer.sentences and all(s.supported and s.citations for s in answer.sentences)
 
 
@@ -312,7 +337,7 @@ def test_passage_without_any_content_word_is_quoted_as_it_is(mode: Any) -> None:
 
 def test_prompt_numbers_facts_by_passage_and_ends_with_the_question() -> None:
     prompt = explain_prompt("Why are <|im_start|> scores divided?", retrieval().passages)
-    assert "[1] The scores are divided" in prompt and "[2] " in prompt
+    assert "- The scores are divided" in prompt and " [2]." in prompt
     assert prompt.endswith("Question: Why are  scores divided?\nAnswer:")
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from finetune.__main__ import OPTIONAL, STAGES, main, steps
 from finetune.config import load_config
 from finetune.training import check_template, draw_curves, read_log
 from tutor.errors import ConfigError, ModelError
@@ -19,10 +22,42 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_shipped_configs_are_valid(path: Path) -> None:
-    stage = path.stem.partition("-")[0]
-    assert load_config(path, stage).stage == stage
+@pytest.mark.parametrize("model", sorted(path.name for path in CONFIGS.iterdir()))
+def test_each_models_stages_follow_one_another(model: str, tmp_path: Path) -> None:
+    made = {step.stage: step for step in steps(model, tmp_path)}
+    assert set(STAGES) - set(made) <= set(OPTIONAL)
+    first = "answers" if "answers" in made else "sft"
+    for stage in ("dpo", "grpo"):
+        assert f"adapter={tmp_path / model / first / 'adapter'}" in made[stage].arguments
+    assert f"--adapter=sft={tmp_path / model / first / 'adapter'}" in made["evaluate"].arguments
+    assert f"reward_model={tmp_path / model / 'reward' / 'adapter'}" in made["grpo"].arguments
+    assert {a.split("=")[1] for a in made["evaluate"].arguments if a.startswith("--adapter")} == {
+        "sft", "dpo", "grpo"
+    }  # fmt: skip
+
+
+def test_unknown_model_is_named_with_those_that_there_are(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no configs") as caught:
+        steps("gpt-9", tmp_path)
+    assert "smollm2-135m" in str(caught.value)
+
+
+def test_finished_stages_are_not_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[str] = []
+
+    def fake(command: list[str]) -> subprocess.CompletedProcess[str]:
+        ran.append(command[2])
+        return subprocess.CompletedProcess(command, 3 if "dpo" in command[2] else 0)
+
+    monkeypatch.setattr(subprocess, "run", fake)
+    monkeypatch.setattr(sys, "argv", ["finetune", "small", "--out", str(tmp_path)])
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "card.json").write_text("{}")
+    assert main() == 3  # the first failure ends it
+    assert ran == ["finetune.sft", "finetune.reward", "finetune.dpo"]
+    assert "data: done" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -57,7 +92,7 @@ def test_missing_config_names_the_examples(tmp_path: Path) -> None:
 
 def test_overrides_reach_nested_settings() -> None:
     config = load_config(
-        CONFIGS / "sft-smollm2.yaml", "sft", ["lora.rank=2", "steps=7", "dtype=bfloat16"]
+        CONFIGS / "smollm2-135m" / "sft.yaml", "sft", ["lora.rank=2", "steps=7", "dtype=bfloat16"]
     )
     assert (config.steps, config.dtype) == (7, "bfloat16")
     assert config.lora is not None and config.lora.rank == 2
@@ -66,7 +101,7 @@ def test_overrides_reach_nested_settings() -> None:
 @pytest.mark.parametrize("override", ["steps", "=3", "steps.more=1", "lora.=1", "steps=["])
 def test_malformed_override_is_named(override: str) -> None:
     with pytest.raises(ConfigError, match="--set"):
-        load_config(CONFIGS / "sft-smollm2.yaml", "sft", [override])
+        load_config(CONFIGS / "smollm2-135m" / "sft.yaml", "sft", [override])
 
 
 class FakeTokenizer:

@@ -19,7 +19,7 @@ from corpus.roadmap import load_roadmap
 from finetune.data.card import write_card
 from finetune.data.facts import RememberedEmbedder
 from finetune.data.feedback import feedback_rows
-from finetune.data.grounded import gather, grounded_row, marked, plain_sentences, refusal_rows
+from finetune.data.grounded import gather, grounded_row, plain_sentences, refusal_rows
 from finetune.data.hints import dialogue_rows, hint_rows
 from finetune.data.preferences import FLAWS, preference_pairs
 from finetune.data.questions import Asked, all_questions, casual, misconceptions
@@ -34,11 +34,14 @@ from finetune.data.split import (
     ngrams,
 )
 from finetune.data.summaries import plainer, summary_rows
-from tutor.draft import EXPLAIN_SYSTEM, MARKER, whole_sentences
+from finetune.data.wording import word_rows, worded_by_rule
+from finetune.rewards import reward
+from tutor.draft import EXPLAIN_SYSTEM, MARKER, numbered, shown_facts, whole_sentences
 from tutor.errors import InputError, ServerError
 from tutor.exercises.generate import GENERATE_SYSTEM, GeneratedItem
 from tutor.exercises.judge import JUDGE_SYSTEM, Judgement
 from tutor.exercises.leaks import gives_away
+from tutor.exercises.phrasing import PHRASE_SYSTEM, Phrased
 from tutor.exercises.question import questions_by_id
 from tutor.exercises.verify import Choice
 from tutor.ingest.corpus import corpus_documents
@@ -81,12 +84,12 @@ def test_grounded_rows_have_the_serving_prompt(grounded: list[Row]) -> None:
     assert len(grounded) >= 10
     for made in grounded:
         assert made.prompt[0] == Message("system", EXPLAIN_SYSTEM)
-        assert made.prompt[-1].content.startswith("Facts:\n[")
+        assert shown_facts(made.prompt[-1].content)
 
 
 def test_each_grounded_sentence_names_a_fact_that_is_shown(grounded: list[Row]) -> None:
     for made in grounded:
-        shown = set(re.findall(r"^\[(\d+)\]", made.prompt[-1].content, re.MULTILINE))
+        shown = {str(number) for number, _ in shown_facts(made.prompt[-1].content)}
         for sentence in whole_sentences(made.target):
             numbers = MARKER.findall(sentence)
             assert len(numbers) == 1 and numbers[0] in shown
@@ -99,8 +102,8 @@ def test_no_grounded_row_sees_a_held_out_document(grounded: list[Row]) -> None:
         for text in load_lessons()[topic].sections["In short"].split(". ")
     }
     for made in grounded:
-        for fact in re.findall(r"^\[\d+\] (.+?)\.?$", made.prompt[-1].content, re.MULTILINE):
-            assert fact not in lines
+        for _, fact in shown_facts(made.prompt[-1].content):
+            assert fact.rstrip(".") not in lines
 
 
 def test_question_about_one_paper_put_to_another_is_refused(retriever: Retriever) -> None:
@@ -110,6 +113,42 @@ def test_question_about_one_paper_put_to_another_is_refused(retriever: Retriever
     for made in rows:
         assert made.target == "The sources do not say."
         assert made.prompt[0].content == EXPLAIN_SYSTEM
+
+
+@pytest.mark.parametrize(
+    ("fact", "term", "question"),
+    [
+        (
+            "A Transformer is a neural network that maps one sequence to another.",
+            "Transformer",
+            "Which neural network maps one sequence to another?",
+        ),
+        ("Perplexity is the exponential of the mean loss.", "Perplexity",
+         "What is the exponential of the mean loss called?"),
+        ("Momentum keeps a running sum of gradients.", "Momentum",
+         "What keeps a running sum of gradients?"),
+    ],
+)  # fmt: skip
+def test_a_defining_sentence_is_turned_into_a_question(fact: str, term: str, question: str) -> None:
+    assert next(worded_by_rule(fact)) == (term, question)
+
+
+@pytest.mark.parametrize(
+    "fact",
+    ["It is a network that learns.", "The first part is a list.", "We train `x` on data.", "No."],
+)
+def test_other_sentences_are_not_worded(fact: str) -> None:
+    assert not list(worded_by_rule(fact))
+
+
+def test_worded_rows_pass_the_check_that_serves(retriever: Retriever) -> None:
+    rows = list(word_rows(retriever, TOPICS))
+    assert rows
+    for made in rows:
+        found = Phrased.model_validate_json(made.target)
+        assert made.prompt[0].content == PHRASE_SYSTEM
+        assert reward("word", made.prompt[-1].content, made.target, "", "") == 1
+        assert reward("word", made.prompt[-1].content, found.question[:-20], "", "") == 0
 
 
 def test_quiz_rows_are_valid_and_quote_their_passage(retriever: Retriever) -> None:
@@ -226,8 +265,9 @@ def test_ngrams_are_of_the_asked_length(text: str, n: int) -> None:
 
 
 def test_marker_stands_before_the_full_stop() -> None:
-    assert marked("It works.", 2) == "It works [2]."
-    assert marked("It works", 1) == "It works [1]."
+    assert numbered("It works.", 2) == "It works [2]."
+    assert numbered("It works", 1) == "It works [1]."
+    assert numbered("Does it (really?)", 3) == "Does it (really [3]?)"
 
 
 def test_semicolon_parts_sentences_and_lead_goes() -> None:

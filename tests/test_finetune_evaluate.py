@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,13 @@ def test_wrong_marker_costs_precision_and_not_support(case: Case) -> None:
     assert figures["supported"] == 1.0 and figures["precision"] == 0.5
 
 
+def test_marker_of_another_passage_that_says_the_same_is_right(case: Case) -> None:
+    twice = replace(case.evidence.retrieval, passages=(PASSAGE, PASSAGE))
+    told_twice = replace(case, evidence=replace(case.evidence, retrieval=twice))
+    assert score(told_twice, GOOD.replace("[1]", "[2]", 1), None)["precision"] == 1.0
+    assert score(told_twice, GOOD.replace("[1]", "[0]", 1), None)["precision"] == 0.5
+
+
 @pytest.mark.parametrize("draft", ["", "The sources do not say."])
 def test_draft_without_markers_has_no_precision(case: Case, draft: str) -> None:
     assert score(case, draft, None)["precision"] is None
@@ -80,6 +88,9 @@ def test_each_batch_is_written_as_it_comes(case: Case, tmp_path: Path) -> None:
         def replies(self, prompts: list[object], max_tokens: int) -> list[str]:
             return [self.reply] * len(prompts)
 
+        def choice(self, question: str, options: list[str]) -> int:
+            return options.index(max(options, key=len))
+
         def perplexity(self, text: str) -> float:
             return 20.0
 
@@ -88,6 +99,7 @@ def test_each_batch_is_written_as_it_comes(case: Case, tmp_path: Path) -> None:
     results = measure(models, [case] * 3, [row], None, 2, tmp_path)  # type: ignore[arg-type]
     assert results["tuned"]["held"]["mean"] == 1.0 and results["base"]["held"]["mean"] == 0.0
     assert len((tmp_path / "drafts.jsonl").read_text().splitlines()) == 8
+    assert results["base"]["general questions right"]["n"] == 100
     assert "| held | 0 (0–0, n=3) | 1 (1–1, n=3) |" in table(results)
 
 

@@ -37,7 +37,7 @@ def test_liked_reply_is_paired_with_a_disliked_one(store: Store) -> None:
     [pair] = feedback_pairs(opinions(store), KNOWN)
     assert (pair.chosen, pair.rejected) == ("It weighs [1].", "It is a cat.")
     assert pair.prompt[0].content == EXPLAIN_SYSTEM
-    assert "[1] " in pair.prompt[1].content
+    assert "- Attention weighs [1]." in pair.prompt[1].content
     assert "my name" not in str(pair.to_record()) and pair.source == "feedback"
 
 

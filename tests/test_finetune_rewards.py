@@ -7,10 +7,11 @@ import pytest
 from finetune.rewards import grounded_reward, reward, reward_batch
 from tutor.exercises.judge import Judgement, PointVerdict
 
-PROMPT = """Facts:
-[1] Dropout sets each activation to zero with probability p during training.
-[1] At test time dropout keeps all activations and changes nothing.
-[3] Dropout reduces overfitting because units cannot rely on each other.
+PROMPT = """Question: What is dropout?
+Facts:
+- Dropout sets each activation to zero with probability p during training [1].
+- At test time dropout keeps all activations and changes nothing [1].
+- Dropout reduces overfitting because units cannot rely on each other [3].
 Question: What is dropout?
 Answer:"""
 RIGHT = (

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from eval import training
 from finetune.config import RunConfig
 from finetune.data.rows import Pair, Row, write_rows
 from finetune.sampling import Sampler
@@ -131,6 +132,23 @@ def test_reward_model_is_measured_on_held_out_pairs(base: Path, data: Path, tmp_
     assert held_out["pairs"] == 2 and held_out["held_out_accuracy"] == 1.0
 
 
+def test_reward_model_is_measured_on_the_skills_it_is_trained_for(
+    base: Path, data: Path, tmp_path: Path
+) -> None:
+    from finetune.reward import train
+
+    folder = tmp_path / "data"
+    folder.mkdir()
+    rows = (data / "preferences_held_out.jsonl").read_text()
+    other = rows.replace('"skill": "grounded"', '"skill": "hint"')
+    assert other != rows
+    (folder / "preferences_held_out.jsonl").write_text(other + rows)
+    (folder / "preferences.jsonl").write_text((data / "preferences.jsonl").read_text())
+    settings = {"stage": "reward", "steps": 1, "skills": {"grounded": 7}}
+    train(config(base, folder, tmp_path / "run", **settings))
+    assert json.loads((tmp_path / "run" / "held_out.json").read_text())["pairs"] == 2
+
+
 def test_dpo_starts_at_log_two(base: Path, data: Path, tmp_path: Path, tuned: Path) -> None:
     from finetune.dpo import train
 
@@ -162,11 +180,41 @@ def test_sampler_writes_what_generate_writes(base: Path, tuned: Path) -> None:
     assert sampler.perplexity("a b c\n\nd e f g") > 1
 
 
+def test_choice_is_the_likeliest_option(base: Path) -> None:
+    sampler = Sampler(base)
+    options = ["a b", "no", "maybe yes d"]
+
+    def mean_logprob(option: str) -> float:
+        start = sampler.tokenizer("Question: a b\nAnswer:")["input_ids"]
+        ids = torch.tensor([start + sampler.tokenizer(option)["input_ids"]])
+        said = sampler.model(ids).logits.log_softmax(-1)[0, :-1].gather(-1, ids[0, 1:, None])
+        return float(said[len(start) - 1 :].mean())
+
+    best = max(range(3), key=lambda n: mean_logprob(options[n]))
+    assert sampler.choice("a b", options) == best
+    assert sampler.choice("a b", options[::-1]) == 2 - best
+
+
+@pytest.mark.parametrize("mode", ["bare", "tutor"])
+def test_training_is_timed_step_by_step(
+    mode: str, base: Path, data: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(training, "BATCH", 2)
+    (tmp_path / "sft.jsonl").write_text((data / "sft.jsonl").read_text())
+    monkeypatch.setattr(sys, "argv", ["eval.training", mode, str(base), str(tmp_path), "3"])
+    assert training.main() == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert len(found["speeds"]) == 3 and min(found["speeds"]) > 0  # the first warms up
+    assert found["memory_gb"] > 0 and found["tokens"] > 0
+
+
 def test_too_short_a_limit_is_named(base: Path, data: Path, tmp_path: Path) -> None:
     from finetune.dpo import train as dpo
+    from finetune.reward import train as reward
     from finetune.sft import train as sft
 
-    for stage, train in (("sft", sft), ("dpo", dpo)):
+    for stage, train in (("sft", sft), ("dpo", dpo), ("reward", reward)):
         with pytest.raises(InputError, match="Raise max_tokens"):
             train(config(base, data, tmp_path, stage=stage, max_tokens=16))
 

@@ -95,7 +95,6 @@ class CharTokenizer:
 
 def test_labels_hold_the_reply_and_its_end_alone() -> None:
     record = {
-        "skill": "grounded",
         "prompt": [{"role": "user", "content": "Hi?"}],
         "completion": [{"role": "assistant", "content": "Yes."}],
     }
@@ -104,10 +103,10 @@ def test_labels_hold_the_reply_and_its_end_alone() -> None:
     assert [chr(x) for x in encoded["labels"] if x != IGNORED] == list("Yes.$")
 
 
-def test_batches_are_of_one_skill_and_repeat_with_their_seed() -> None:
-    records = [{"skill": skill, "input_ids": [0] * n} for skill in ("a", "b") for n in range(1, 14)]
+def test_batches_share_a_system_prompt_and_repeat_with_their_seed() -> None:
+    records = [{"task": task, "labels": [IGNORED] * n} for task in ("a", "b") for n in range(1, 14)]
     made = list(batches(records, 4, 0))
-    assert all(len({r["skill"] for r in part}) == 1 and len(part) == 4 for part in made)
+    assert all(len({r["task"] for r in part}) == 1 and len(part) == 4 for part in made)
     assert made == list(batches(records, 4, 0)) and made != list(batches(records, 4, 1))
 
 

@@ -20,7 +20,7 @@ from tutor.inside.tokens import Token
 from tutor.inside.weights import Variant
 from tutor.models.llm import Message
 from tutor.settings import Settings
-from tutor.ui import inside
+from tutor.ui import inside, inside_drafts
 from tutor.ui.inside_html import (
     alert_html,
     candidates_html,
@@ -132,12 +132,13 @@ def test_text_of_learners_and_models_is_escaped() -> None:
 
 def test_progress_names_who_is_at_work() -> None:
     asked = [BASE, DPO]
+    text = inside_drafts.progress_text
     done = Draft(BASE, verdict="Given up.")
-    assert inside.progress_text(Comparison("?"), asked) == "base is reading the facts, 1 of 2 …"
+    assert text(Comparison("?"), asked) == "base is reading the facts, 1 of 2 …"
     now = Comparison("?", drafts=(done, Draft(DPO, "It")))
-    assert inside.progress_text(now, asked) == "dpo is writing, 2 of 2 …"
-    assert inside.progress_text(Comparison("?", drafts=(done, done)), asked) == "Done."
-    assert inside.progress_text(Comparison("?", refusal="No."), asked) == "No model was asked."
+    assert text(now, asked) == "dpo is writing, 2 of 2 …"
+    assert text(Comparison("?", drafts=(done, done)), asked) == "Done."
+    assert text(Comparison("?", refusal="No."), asked) == "No model was asked."
 
 
 def test_each_part_names_lessons_of_the_roadmap() -> None:
@@ -155,12 +156,12 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings(home=home, offline=True)
 
 
-def handlers(settings: Settings) -> dict[str, Callable[..., Any]]:
+def handlers(settings: Settings, tutor: Tutor | None = None) -> dict[str, Callable[..., Any]]:
     """The tab's functions by name, as the page calls them."""
     import gradio as gr
 
     with gr.Blocks(analytics_enabled=False) as page, gr.Tabs():
-        inside.build_inside(Tutor(settings, use_model=False))
+        inside.build_inside(tutor or Tutor(settings, use_model=False), lambda request: "me")
     return {f.fn.__name__: f.fn for f in page.fns.values() if f.fn is not None}
 
 
@@ -211,12 +212,33 @@ def test_bad_input_is_an_alert(ready: Settings) -> None:
 
 def test_question_goes_to_the_model_with_its_facts(ready: Settings) -> None:
     states = list(handlers(ready)["ask"]("What is self-attention?", ["base"], ANN))
-    prompts = [prompt for _, prompt, _ in states if isinstance(prompt, str) and prompt]
-    said = [state for state, _, _ in states if isinstance(state, str)]
+    prompts = [prompt for _, prompt, *_ in states if isinstance(prompt, str) and prompt]
+    said = [state for state, *_ in states if isinstance(state, str)]
     # The prompt is sent once, or it would fold up while it is read.
     assert len(prompts) == 1 and "Facts:" in prompts[0]
     assert "Done." in said[-1] and len(said) == len(set(said)) < len(states)
     assert "sentence" in states[-1][2]
+
+
+def test_choice_between_drafts_is_kept_with_both(settings: Settings) -> None:
+    tutor = Tutor(settings, use_model=False)
+    tutor.store.set_consent("me", True)
+    do = handlers(settings, tutor)
+    assert "Choose" in do["prefer"](None, None, ANN)
+    now = Comparison(
+        "What is attention?", drafts=(Draft(BASE, "A cat."), Draft(DPO, "It weighs [1].")),
+        passages=("lesson:x#1",),
+    )  # fmt: skip
+    assert "Choose" in do["prefer"](now, None, ANN)
+    assert tutor.store.feedback("me") == []
+    assert "dpo it is." in do["prefer"](now, "dpo", ANN)
+    kept = [(row["target"], row["value"], row["context"]) for row in tutor.store.feedback("me")]
+    assert [(target, value) for target, value, _ in kept] == [("draft:base", -1), ("draft:dpo", 1)]
+    about = {"prompt": "What is attention?", "passages": ["lesson:x#1"]}
+    assert kept[1][2] == about | {"reply": "It weighs [1]."}
+    tutor.store.set_consent("me", False)
+    assert "Without your consent" in do["prefer"](now, "dpo", ANN)
+    assert tutor.store.feedback("me")[-1]["context"] is None
 
 
 def test_stopping_ends_the_drafts_of_that_learner_alone(ready: Settings) -> None:
@@ -226,7 +248,7 @@ def test_stopping_ends_the_drafts_of_that_learner_alone(ready: Settings) -> None
     do["halt"](EVE)
     assert "Stopped" not in str(next(states)[0])
     assert "Stopping" in do["halt"](ANN)
-    [(state, _, _)] = list(states)
+    [(state, *_)] = list(states)
     assert "Stopped" in state
     # The next question begins anew.
     assert "facts" in next(do["ask"]("What is self-attention?", ["base"], ANN))[0]

@@ -20,6 +20,7 @@ from corpus.papers import load_papers
 from corpus.roadmap import load_roadmap
 from tutor.draft import (
     ENDS_SENTENCE,
+    FACTS,
     MARKER,
     NO_ANSWER,
     is_hopeless,
@@ -32,7 +33,7 @@ from tutor.evidence import enough_evidence, names_a_term, trusted, unknown_names
 from tutor.excerpt import SOURCES, best_sentences, shortened
 from tutor.retrieve import Passage, Retrieval, stems
 from tutor.sanitize import gives_orders, safe_markdown
-from tutor.support import SupportChecker
+from tutor.support import Support, SupportChecker
 
 if TYPE_CHECKING:
     from tutor.models.embed import Embedder
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 FEWEST_WORDS = 12  # in the supported sentences of a draft that is shown
 ENOUGH_WORDS = 120  # … and below this, the length of an answer in quotes, quotes complete it
 HELD = 0.5  # share of supported sentences below which the draft gives way to quotes
+NEAR = 0.3  # cosine by which a sentence may be farther from the question than the best fact
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def answer_question(
         if answer is not None:
             yield finish(answer)
             return
-        reason_quoted = "The model's draft was not supported by the sources, so they are quoted."
+        reason_quoted = "The model's draft did not hold, so the sources are quoted."
     quoted = _quoted(question, passages, embedder)
     yield finish(replace(quoted, reason=reason_quoted))
 
@@ -200,9 +202,8 @@ def _checked(
     model: str,
     embedder: Embedder | None,
 ) -> Answer | None:
-    """The draft with checked citations; None where too little of it is supported."""
-    cites = _Cites(passages)
-    sentences: list[Sentence] = []
+    """The draft with checked citations; None where too little of it holds and answers."""
+    checked: list[tuple[str, Support | None]] = []
     dropped = 0
     seen: set[str] = set()
     for raw in whole_sentences(draft):
@@ -216,14 +217,38 @@ def _checked(
         supported = support is not None and support.supported and not repeats_itself(text)
         # A marker counts only where code found the same passage to support the sentence.
         dropped += len(claimed - ({support.passage + 1} if support and supported else set()))
-        numbers = (cites.number(support.passage, support.quote),) if support and supported else ()
-        sentences.append(Sentence(text, numbers, supported))
-    held = [s for s in sentences if s.supported]
-    said = sum(len(s.text.split()) for s in held)
-    if NO_ANSWER in draft.lower() or said < FEWEST_WORDS or len(held) < HELD * len(sentences):
+        checked.append((text, support if supported else None))
+    if NO_ANSWER in draft.lower() or sum(s is not None for _, s in checked) < HELD * len(checked):
+        return None
+    cites = _Cites(passages)
+    sentences = [
+        Sentence(text, (cites.number(s.passage, s.quote),) if s else (), s is not None)
+        for text, s in _near(checked, question, passages, embedder)
+    ]
+    if sum(len(s.text.split()) for s in sentences if s.supported) < FEWEST_WORDS:
         return None
     _complete(sentences, question, passages, embedder, cites)
     return _assembled(question, sentences, cites.citations(), passages, "model", model, dropped)
+
+
+def _near(
+    checked: list[tuple[str, Support | None]],
+    question: str,
+    passages: Sequence[Passage],
+    embedder: Embedder | None,
+) -> list[tuple[str, Support | None]]:
+    """The sentences that are about as near to the question as the best fact is.
+
+    A small model retells what stands there, whether it answers or not; embeddings tell better.
+    """
+    if embedder is None or not checked:
+        return checked
+    facts = [fact for _, fact in best_sentences(question, passages, embedder, FACTS)]
+    vectors = embedder.embed([question, *facts, *(text for text, _ in checked)])
+    nearness = vectors[1:] @ vectors[0]
+    least = float(max(nearness[: len(facts)], default=0.0)) - NEAR
+    told = zip(checked, nearness[len(facts) :], strict=True)
+    return [pair for pair, near in told if near >= least]
 
 
 def _complete(

@@ -19,6 +19,7 @@ from finetune.data.quiz import quiz_rows
 from finetune.data.rows import Row, write_rows
 from finetune.data.split import HELD_OUT_TOPICS, decontaminate, deduplicate, evaluation_runs
 from finetune.data.summaries import summary_rows
+from finetune.data.wording import word_rows
 from tutor.app import Tutor
 from tutor.errors import InputError
 
@@ -49,6 +50,7 @@ def build(tutor: Tutor, out: Path, seed: int = 0, only: Sequence[str] | None = N
         "grounded": lambda: grounded_rows(asked, retriever, embedder, seed),
         "refusal": lambda: refusal_rows(asked, retriever, embedder, seed),
         "quiz": lambda: quiz_rows(retriever, topics, seed),
+        "word": lambda: word_rows(retriever, topics),
         "feedback": lambda: feedback_rows(topics, seed),
         "hints": lambda: hint_rows(topics, seed),
         "dialogue": lambda: dialogue_rows(topics),

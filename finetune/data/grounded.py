@@ -17,7 +17,7 @@ from finetune.data.facts import facts_as_passages
 from finetune.data.questions import Asked, casual
 from finetune.data.rows import Recorder, Row
 from tutor.answer import Answer, answer_question
-from tutor.draft import FACTS, NO_ANSWER
+from tutor.draft import FACTS, NO_ANSWER, numbered
 from tutor.excerpt import best_sentences
 from tutor.retrieve import Retrieval, Retriever, stems
 from tutor.retrieve.companions import with_opening
@@ -168,7 +168,7 @@ def write_answer(evidence: Evidence, embedder: Embedder | None) -> str:
         support = checker.check(sentence)
         if support is None or not support.supported:
             return
-        lines.append(marked(sentence, (support.passage if passage is None else passage) + 1))
+        lines.append(numbered(sentence, (support.passage if passage is None else passage) + 1))
         told.update(vocabulary)
         words += count
 
@@ -195,16 +195,6 @@ def plain_sentences(sentence: str) -> list[str]:
     if any(len(part.split()) < 5 for part in parts):
         parts = [text]
     return [_sentence(part) for part in parts]
-
-
-def marked(sentence: str, number: int) -> str:
-    """The sentence with its fact's number before the full stop, as the prompt's example has it."""
-    match = re.search(r"[.!?:]\W*$", sentence)
-    return (
-        f"{sentence[: match.start()]} [{number}]{sentence[match.start() :]}"
-        if match
-        else f"{sentence} [{number}]."
-    )
 
 
 def _sentence(part: str) -> str:

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from finetune.data.rows import Pair, Row
-from tutor.draft import MARKER, NO_ANSWER, repeats_itself
+from tutor.draft import MARKER, NO_ANSWER, numbered, repeats_itself, shown_facts
 from tutor.exercises.bank import bank_question
 from tutor.exercises.leaks import gives_away
 from tutor.exercises.parametric import parametric_question
@@ -22,7 +22,6 @@ from tutor.support import numbers
 PAIRS_A_ROW = 2
 _OPPOSITE = {"made": "missing", "partly": "missing", "missing": "made"}
 _FIRST_VERB = re.compile(r"\b(is|are|can|does|was|were|has|have)\b(?! (?:not|no)\b)")
-_FACT = re.compile(r"^\[(\d+)\] ", re.MULTILINE)
 
 Spoil = Callable[[Row, Sequence[Row], Random], str]
 
@@ -46,7 +45,7 @@ def preference_pairs(rows: Sequence[Row], seed: int = 0) -> Iterator[Pair]:
 
 def _invented_citation(row: Row, _: Sequence[Row], rng: Random) -> str:
     """A marker of a fact that is not there."""
-    shown = {int(number) for number in _FACT.findall(row.prompt[-1].content)}
+    shown = {number for number, _ in shown_facts(row.prompt[-1].content)}
     wrong = rng.choice([n for n in range(1, 13) if n not in shown])
     return MARKER.sub(f" [{wrong}]", row.target, count=1)
 
@@ -98,8 +97,7 @@ def _refused(row: Row, _: Sequence[Row], rng: Random) -> str:
 
 def _answered_anyway(row: Row, _: Sequence[Row], rng: Random) -> str:
     """The facts told although they do not answer."""
-    facts = re.findall(r"^\[(\d+)\] (.+)$", row.prompt[-1].content, re.MULTILINE)
-    return " ".join(f"{text.rstrip('.')} [{n}]." for n, text in facts[:2])
+    return " ".join(numbered(text, n) for n, text in shown_facts(row.prompt[-1].content)[:2])
 
 
 def _invalid_json(row: Row, _: Sequence[Row], rng: Random) -> str:

@@ -25,6 +25,7 @@ from pdf_maker import column, make_pdf
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from corpus.labs import load_labs
+from finetune.__main__ import CONFIGS
 from tutor.models.catalog import SMALL
 from tutor.ui.labs import lab_label
 
@@ -332,6 +333,37 @@ def test_grade_is_contested_and_sureness_shown(page: Page) -> None:
     open_tab(page, "Progress")
     expect(page.locator("#progress-sureness")).to_contain_text("Guessing")
     expect(page.locator("#mastery-map")).to_contain_text("needs work")
+
+
+def test_choice_between_drafts_becomes_a_training_step(
+    page: Page, served: Served, lender: Path | None, tmp_path: Path
+) -> None:
+    if lender is None:
+        pytest.skip("TUTOR_TEST_HOME lends no small model in bf16")
+    open_tab(page, "Progress")
+    page.locator("#consent").get_by_role("checkbox").check()
+    open_tab(page, "Inside")
+    page.get_by_role("button", name="Base and tuned").click()
+    page.locator("#drafts-run").click()
+    expect(page.locator("#drafts-state")).to_contain_text("Done", timeout=ANSWER_MS)
+    page.locator("#drafts-best").get_by_label("smollm2-135m-tutor").check()
+    page.locator("#drafts-keep").click()
+    expect(page.locator("#drafts-state")).to_contain_text("smollm2-135m-tutor it is.")
+
+    def run(module: str, *arguments: str) -> str:
+        environment = {**os.environ, "TUTOR_HOME": str(served.home), "TUTOR_OFFLINE": "1"}
+        command = [sys.executable, "-m", module, *arguments]
+        return subprocess.run(
+            command, env=environment, check=True, stdout=subprocess.PIPE, text=True
+        ).stdout
+
+    pairs = tmp_path / "preferences.jsonl"
+    assert run("finetune.feedback", "--out", str(pairs)).startswith("1 pairs")
+    settings = {"base": lender / "models" / SMALL / "bf16", "data": tmp_path, "adapter": "null",
+                "output": tmp_path / "run", "steps": 1, "max_tokens": 1600}  # fmt: skip
+    given = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    run("finetune.dpo", str(CONFIGS / "small" / "dpo.yaml"), *given)
+    assert (tmp_path / "run" / "adapter" / "adapter_model.safetensors").exists()
 
 
 def test_stage_test_asks_each_question_once(page: Page) -> None:

@@ -78,7 +78,7 @@ def phrased_drafts(
         if not _IS_A.search(draft.quote):
             continue
         misses += 1
-        worded = _worded(draft, llm)
+        worded = word_question(draft, llm)
         if worded is None:
             dropped["no wording"] += 1
             continue
@@ -112,7 +112,8 @@ def wording_flaws(question: str, draft: Draft) -> list[str]:
     return found
 
 
-def _worded(draft: Draft, llm: LLM) -> str | None:
+def word_question(draft: Draft, llm: LLM) -> str | None:
+    """The model's question for the term of a draft's sentence; None where no reply came."""
     from tutor.models.llm import fit_messages
 
     fact = draft.quote.replace("<", "‹").replace(">", "›")
@@ -123,7 +124,12 @@ def _worded(draft: Draft, llm: LLM) -> str | None:
     except ServerError as error:
         log.warning("a question could not be worded: %s", error)
         return None
-    text = " ".join(reply.question.split())
+    return asked_in(reply.question)
+
+
+def asked_in(reply: str) -> str:
+    """The question of a reply, without what a small model writes around it."""
+    text = " ".join(reply.split())
     # Small models go on after the question. (A pattern in the schema made the server fail.)
     asked_first = re.search(r"\b(?:What|Which)\b[^?]*\?", text)
     worded = asked_first[0] if asked_first else text

@@ -67,12 +67,14 @@ class Comparison:
         prompt: What every variant was given; empty until the first is asked.
         drafts: In the order asked for; those to come are not there yet.
         refusal: Why no model was asked at all; else empty.
+        passages: Keys of the passages that the facts are from.
     """
 
     question: str
     prompt: tuple[Message, ...] = ()
     drafts: tuple[Draft, ...] = ()
     refusal: str = ""
+    passages: tuple[str, ...] = ()
 
 
 def compare(
@@ -105,7 +107,7 @@ def compare(
     question = question.strip()
     retrieval = find(question)
     passages = trusted(retrieval.passages)[:SOURCES]
-    state = Comparison(question)
+    state = Comparison(question, passages=tuple(passage.key for passage in passages))
     yield state
     for variant in variants:
         llm = LocalLLM(local, variant.name)

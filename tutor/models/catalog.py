@@ -214,7 +214,7 @@ _TUNED = replace(
     description="The small model, fine-tuned to answer from numbered facts.",
     adapter="smollm2-135m-tutor",
     base="smollm2-135m-instruct",
-    adapter_sha256="f6991e3c4831878759abc3c9b46e48079cad3ac0dc14fd516c5ca6ed799e0b2c",
+    adapter_sha256="1b1498c51b717820a64acf0588ab16b6ef5a59959c75d40fc794ba69aa3ffa02",
 )
 
 MODELS: Mapping[str, ModelSpec] = MappingProxyType({spec.name: spec for spec in (*_SPECS, _TUNED)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -11,17 +11,15 @@ from corpus.roadmap import load_roadmap
 from tutor.app import Tutor
 from tutor.errors import TutorError
 from tutor.inside.attention import find_patterns
-from tutor.inside.drafts import Comparison, compare
 from tutor.inside.microscope import Microscope
-from tutor.inside.weights import BASE, LocalModel, Variant
+from tutor.inside.weights import BASE, LocalModel
+from tutor.ui.inside_drafts import drafts_part
 from tutor.ui.inside_html import (
     alert_html,
     candidates_html,
-    comparison_html,
     looks_html,
     map_html,
     pattern_label,
-    prompt_html,
     quoted,
     status_html,
     tokens_html,
@@ -55,14 +53,6 @@ later, or the model could read the word it has to predict. Many heads rest on th
 when they have nothing to do (an attention sink). A map shows where a head looks, not why the \
 model says something."""
 
-DRAFTS = """\
-The same question with the same facts goes to the model as its makers left it (*base*) and to \
-what fine-tuning made of it. Each tuned model is the base with a **LoRA adapter**: small \
-matrices that are added to its own; those of the one that comes with the tutor are half a \
-percent of its weights. The tutor then checks every sentence against the sources, as in the \
-chat. A draft takes half a minute or more. Adapters that you train yourself \
-(`finetune/README.md`) stand here too once `TUTOR_RUNS` names the folder of your runs."""
-
 MISSING = """\
 ⚠ The small model is not prepared in 16 bit yet. The button fetches it (98 MB, unless it is here \
 already) and converts it, which takes about a minute. Nothing is fetched before you press it."""
@@ -82,8 +72,12 @@ ONE_AT_A_TIME: dict[str, Any] = {
 }  # fmt: skip
 
 
-def build_inside(tutor: Tutor) -> gr.Tab:
-    """Lay out the tab and wire it."""
+def build_inside(tutor: Tutor, learner: Any) -> gr.Tab:
+    """Lay out the tab and wire it.
+
+    Args:
+        learner: Tells from a request who asks.
+    """
     local = LocalModel(tutor.settings)
     scope = Microscope(local)
     names = [variant.name for variant in local.variants]
@@ -95,7 +89,7 @@ def build_inside(tutor: Tutor) -> gr.Tab:
         )
         _tokens_part(scope)
         pickers = [_next_part(scope, names), _attention_part(scope, names)]
-        pickers.append(_drafts_part(tutor, local, names))
+        pickers.append(drafts_part(tutor, learner, local, reading("drafts"), ONE_AT_A_TIME))
 
     def look_around() -> tuple[Any, ...]:
         """Whether the model is here, and which adapters there are by now."""
@@ -123,17 +117,6 @@ def reading(part: str) -> str:
         f"{roadmap.topic(name).title} (stage {roadmap.stage_of(name)})" for name in READ[part]
     ]
     return f"*In the Roadmap tab: {'; '.join(titles)}.*"
-
-
-def progress_text(now: Comparison, asked: Sequence[Variant]) -> str:
-    """Who is at work."""
-    if now.refusal:
-        return "No model was asked."
-    done = sum(bool(draft.verdict) for draft in now.drafts)
-    if done == len(asked):
-        return "Done."
-    writes = "is writing" if len(now.drafts) > done else "is reading the facts"
-    return f"{asked[done].name} {writes}, {done + 1} of {len(asked)} …"
 
 
 def _model_picker(names: list[str], elem_id: str) -> gr.Dropdown:
@@ -296,60 +279,3 @@ def _attention_part(scope: Microscope, names: list[str]) -> gr.Dropdown:
         )  # fmt: skip
     worth.input(jump, [seen, worth, query], [layer, head, words, shown], **ONE_AT_A_TIME)
     return model
-
-
-def _drafts_part(tutor: Tutor, local: LocalModel, names: list[str]) -> gr.CheckboxGroup:
-    with gr.Accordion("Base and tuned: what training changes", open=False, elem_id="inside-drafts"):
-        gr.Markdown(f"{DRAFTS}\n\n{reading('drafts')}")
-        question = gr.Textbox(
-            "What is self-attention?", label="Question", max_lines=4, elem_id="drafts-question"
-        )
-        chosen = gr.CheckboxGroup(names, value=names[:3], label="Models", elem_id="drafts-models")
-        with gr.Row():
-            run = gr.Button("Ask them all", variant="primary", elem_id="drafts-run")
-            stop = gr.Button("Stop", elem_id="drafts-stop")
-        state = gr.HTML(elem_id="drafts-state")
-        prompt = gr.HTML(elem_id="drafts-prompt")
-        shown = gr.HTML(elem_id="drafts-shown")
-
-    # Sessions that are being answered, and whether they want to stop: Gradio's own cancelling
-    # shows an error.
-    stops: dict[str, bool] = {}
-
-    def ask(text: str, wanted: list[str], request: gr.Request) -> Iterator[tuple[Any, Any, Any]]:
-        session = str(request.session_hash)
-        stops[session] = False
-        asked = [variant for variant in local.variants if variant.name in wanted]
-        said = given = ""
-        try:
-            yield status_html("Looking for facts …"), "", ""
-            for now in compare(
-                text, tutor.evidence, local, asked,
-                embedder=tutor.embedder_if_free, library=tutor.library.known_arxiv_ids(),
-            ):  # fmt: skip
-                if stops.get(session):
-                    yield status_html("Stopped."), gr.skip(), gr.skip()
-                    return
-                # What is unchanged is not sent: it would be read out again, or fold up.
-                told, said = said, progress_text(now, asked)
-                shown_before, given = given, prompt_html(now)
-                yield (
-                    status_html(said) if said != told else gr.skip(),
-                    given if given != shown_before else gr.skip(),
-                    comparison_html(now),
-                )
-        except TutorError as error:
-            yield alert_html(error), gr.skip(), gr.skip()
-        finally:
-            stops.pop(session, None)
-
-    def halt(request: gr.Request) -> Any:
-        session = str(request.session_hash)
-        if session not in stops:
-            return gr.skip()
-        stops[session] = True
-        return status_html("Stopping after this token …")
-
-    run.click(ask, [question, chosen], [state, prompt, shown], **ONE_AT_A_TIME)
-    stop.click(halt, None, state, show_progress="hidden")
-    return chosen

@@ -86,7 +86,7 @@ def build_page(tutor: Tutor, agent: Any) -> Any:
             build_roadmap(tutor, learner, relay, tabs, topic)
             build_quiz(tutor, learner, quiz)
             build_labs(tutor, learner)
-            build_inside(tutor)
+            build_inside(tutor, learner)
             build_papers(tutor, learner, tabs, topic, quiz)
             build_progress(tutor, learner)
             build_status(tutor)
