@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 FEWEST_WORDS = 12  # in the supported sentences of a draft that is shown
 ENOUGH_WORDS = 120  # … and below this, the length of an answer in quotes, quotes complete it
 HELD = 0.5  # share of supported sentences below which the draft gives way to quotes
-NEAR = 0.3  # cosine by which a sentence may be farther from the question than the best fact
+NEAR = 0.3  # cosine by which a sentence may be farther from the question than the nearest fact
+LEADS = 0.1  # … by which all are farther where that fact is put before them
 
 
 @dataclass(frozen=True)
@@ -237,18 +238,24 @@ def _near(
     passages: Sequence[Passage],
     embedder: Embedder | None,
 ) -> list[tuple[str, Support | None]]:
-    """The sentences that are about as near to the question as the best fact is.
+    """The sentences that are about as near to the question as the nearest fact, and that fact.
 
-    A small model retells what stands there, whether it answers or not; embeddings tell better.
+    A small model retells what stands there, whether it answers or not; embeddings tell better. The
+    nearest fact comes first, in its own words, where no sentence is as near.
     """
-    if embedder is None or not checked:
+    facts = best_sentences(question, passages, embedder, FACTS)
+    if embedder is None or not checked or not facts:
         return checked
-    facts = [fact for _, fact in best_sentences(question, passages, embedder, FACTS)]
-    vectors = embedder.embed([question, *facts, *(text for text, _ in checked)])
-    nearness = vectors[1:] @ vectors[0]
-    least = float(max(nearness[: len(facts)], default=0.0)) - NEAR
-    told = zip(checked, nearness[len(facts) :], strict=True)
-    return [pair for pair, near in told if near >= least]
+    texts = [question, *(fact for _, fact in facts), *(text for text, _ in checked)]
+    vectors = embedder.embed(texts)
+    nearness = [float(value) for value in vectors[1:] @ vectors[0]]
+    best = max(range(len(facts)), key=nearness.__getitem__)
+    told = list(zip(checked, nearness[len(facts) :], strict=True))
+    kept = [pair for pair, near in told if near >= nearness[best] - NEAR]
+    if kept and max(near for _, near in told) < nearness[best] - LEADS:
+        i, quote = facts[best]
+        kept.insert(0, (safe_markdown(quote), Support(i, quote, 1.0, True)))
+    return kept
 
 
 def _complete(
