@@ -17,8 +17,8 @@ from tutor.app import Tutor
 from tutor.errors import InputError, ModelError, NetworkError, NotFoundError, ServerError
 from tutor.exercises.question import Grade
 from tutor.exercises.quiz import QuizSession
+from tutor.library.shelf import save_document
 from tutor.settings import Settings
-from tutor.shelf import save_document
 
 FOXES = (
     "We propose the Foxformer, a network that attends to tracks of foxes in the snow. "

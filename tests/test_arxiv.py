@@ -24,8 +24,8 @@ from tutor.index import IndexedDocument
 from tutor.ingest.arxiv import ArxivClient, ArxivPaper, parse_arxiv_id
 from tutor.ingest.identifiers import mentioned_arxiv_ids, mentioned_dois, parse_doi, squeeze
 from tutor.library import Library
-from tutor.listings import Listings
-from tutor.papers import refresh_papers
+from tutor.library.listings import Listings
+from tutor.library.papers import refresh_papers
 from tutor.settings import Settings
 
 ENTRY = """<entry><id>http://arxiv.org/abs/{id}</id><title>A  paper

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.papers import load_papers
-from tutor.citations import CitationGraph, Known, Matcher
+from tutor.library.citations import CitationGraph, Known, Matcher
 
 VASWANI = Known(
     "arxiv:1706.03762", "Attention Is All You Need", ("Ashish Vaswani", "et al."), 2017,

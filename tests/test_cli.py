@@ -118,7 +118,7 @@ def run(
 
     monkeypatch.setenv("TUTOR_OFFLINE", "1")
     monkeypatch.setattr("tutor.models.embed.load_embedder", no_embeddings)
-    monkeypatch.setattr("tutor.library.corpus_documents", tiny_documents)
+    monkeypatch.setattr("tutor.library.library.corpus_documents", tiny_documents)
     monkeypatch.setattr("tutor.app.Router", FakeRouter)
     # Building the commands and the database takes longer than most of the commands.
     monkeypatch.setattr("typer.main.get_command", lambda _: COMMAND)

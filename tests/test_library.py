@@ -12,13 +12,13 @@ import pytest
 from fakes import FakeEmbedder
 from tiny_corpus import LESSONS, NOTES, a_document, tiny_documents
 
-from tutor import library as module
 from tutor.errors import DocumentError, ModelError, NotFoundError, StoreError
 from tutor.index import Index
 from tutor.ingest.document import Document
 from tutor.library import Library
+from tutor.library import library as module
+from tutor.library.shelf import load_document, save_document
 from tutor.settings import Settings
-from tutor.shelf import load_document, save_document
 
 FOX = "Foxes attend to tracks in the snow. The quick fox reads every track twice."
 

@@ -12,7 +12,7 @@ from tiny_corpus import a_document
 from tutor.errors import StoreError
 from tutor.ingest.arxiv import with_fetched_id
 from tutor.ingest.entry import ArxivPaper
-from tutor.listings import Listings
+from tutor.library.listings import Listings
 from tutor.settings import Settings
 
 NOW = datetime(2024, 1, 2, 3, 4, tzinfo=UTC)

@@ -14,7 +14,7 @@ from tutor.errors import DocumentError, NotFoundError
 from tutor.ingest.page_image import MAX_PIXELS, WIDTH, draw_page
 from tutor.ingest.worker import Worker
 from tutor.library import Library
-from tutor.pages import has_pages, open_page
+from tutor.library.pages import has_pages, open_page
 from tutor.settings import Settings
 
 FIRST = [

@@ -16,8 +16,8 @@ from tutor.index import IndexedDocument
 from tutor.ingest.arxiv import ArxivPaper
 from tutor.ingest.bibtex import parse_bibtex
 from tutor.library import Ingested
-from tutor.listings import Listing
-from tutor.papers import (
+from tutor.library.listings import Listing
+from tutor.library.papers import (
     add_paper,
     add_papers,
     export_bibtex,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from corpus.papers import load_papers
 from corpus.roadmap import load_roadmap
-from tutor.standing import MAX_BEFORE, papers_before, standing_markdown, topics_before
+from tutor.library.standing import MAX_BEFORE, papers_before, standing_markdown, topics_before
 
 BERT = load_papers()["1810.04805"]
 

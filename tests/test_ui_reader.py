@@ -12,13 +12,13 @@ from pdf_maker import column, make_pdf
 from tiny_corpus import tiny_tutor
 
 from corpus.papers import load_papers
-from tutor import papers
 from tutor.app import Tutor
-from tutor.citations import Citations, Cited
 from tutor.errors import NotFoundError, StoreError
 from tutor.ingest.entry import ArxivPaper
 from tutor.ingest.page_image import PageImage
-from tutor.pages import PageView
+from tutor.library import papers
+from tutor.library.citations import Citations, Cited
+from tutor.library.pages import PageView
 from tutor.settings import Settings
 from tutor.summarize import PaperSummary, Point, summary_from_notes
 from tutor.ui.papers import (

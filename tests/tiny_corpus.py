@@ -53,7 +53,7 @@ def tiny_retriever() -> Retriever:
 
 def tiny_tutor(settings: Settings, patch: pytest.MonkeyPatch, *, model: Any = None) -> Tutor:
     """A Tutor over the tiny corpus with a fake embedding model and, if given, a fake model."""
-    patch.setattr("tutor.library.corpus_documents", tiny_documents)
+    patch.setattr("tutor.library.library.corpus_documents", tiny_documents)
     tutor = Tutor(settings, use_model=model is not None)
     tutor._embedder = FakeEmbedder()
     tutor._fixed_llm = model

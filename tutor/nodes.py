@@ -21,7 +21,7 @@ from tutor.events import Step, Token, Turn
 from tutor.exercises.hints import hint_ladder
 from tutor.exercises.quiz import QuizSession
 from tutor.learner.pace import keep_pace, pace_in, plan_of
-from tutor.papers import find_papers
+from tutor.library.papers import find_papers
 
 if TYPE_CHECKING:
     from tutor.app import Tutor

@@ -18,8 +18,8 @@ from tutor.exercises.closed import letter
 from tutor.exercises.question import Grade, Question
 from tutor.exercises.quiz import QuizSession
 from tutor.learner.timetable import Timetable
+from tutor.library.standing import Name, standing_markdown, title_alone
 from tutor.sanitize import safe_markdown
-from tutor.standing import Name, standing_markdown, title_alone
 from tutor.summarize import PaperSummary, Point
 
 DECLINE = (

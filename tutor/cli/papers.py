@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tutor import papers
 from tutor.cli.output import Json, emit, opened, progress, table
 from tutor.errors import DocumentError
+from tutor.library import papers
 
 app = typer.Typer()
 papers_app = typer.Typer(help="arXiv and the local library of papers.", no_args_is_help=True)

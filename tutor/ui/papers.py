@@ -12,14 +12,14 @@ import gradio as gr
 
 from corpus.papers import load_papers
 from corpus.roadmap import load_roadmap
-from tutor import papers as library
 from tutor.answer import Answer
 from tutor.app import Tutor
-from tutor.citations import Citations, Cited
 from tutor.errors import NotFoundError, TutorError
 from tutor.exercises.question import Question
 from tutor.exercises.quiz import QuizSession
 from tutor.ingest.terms import match_topics
+from tutor.library import papers as library
+from tutor.library.citations import Citations, Cited
 from tutor.sanitize import safe_markdown
 from tutor.ui.reader import (
     DRAWING,

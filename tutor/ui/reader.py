@@ -13,7 +13,7 @@ import gradio as gr
 from tutor.answer import Answer
 from tutor.app import Tutor
 from tutor.errors import TutorError
-from tutor.pages import PageView, has_pages, open_page
+from tutor.library.pages import PageView, has_pages, open_page
 from tutor.replies import summary_markdown
 from tutor.sanitize import plain_text
 from tutor.summarize import PaperSummary, Point

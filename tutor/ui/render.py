@@ -9,9 +9,9 @@ from html import escape
 from typing import Any
 
 from tutor.events import Turn
+from tutor.library.standing import Name, title_alone
 from tutor.replies import source_line, summary_markdown
 from tutor.sanitize import safe_markdown
-from tutor.standing import Name, title_alone
 from tutor.summarize import PaperSummary, Point
 
 LATEX: list[dict[str, str | bool]] = [

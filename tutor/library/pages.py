@@ -14,7 +14,7 @@ from tutor.ingest.document import Document
 from tutor.ingest.highlight import find_quote
 from tutor.ingest.page_image import PageImage
 from tutor.ingest.worker import Worker
-from tutor.library import Library
+from tutor.library.library import Library
 
 logger = logging.getLogger(__name__)
 MAX_CACHED = 400  # pages of about 200 KB

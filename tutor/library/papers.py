@@ -16,9 +16,9 @@ from tutor.ingest.bibtex import bibtex, parse_bibtex
 from tutor.ingest.document import read_bytes
 from tutor.ingest.identifiers import parse_doi, split_arxiv_id, squeeze
 from tutor.ingest.terms import topic_words
-from tutor.library import Ingested, Library, Progress
-from tutor.listings import standing_on_arxiv
-from tutor.news import rank_news
+from tutor.library.library import Ingested, Library, Progress
+from tutor.library.listings import standing_on_arxiv
+from tutor.library.news import rank_news
 from tutor.retrieve import Retriever
 
 logger = logging.getLogger(__name__)

@@ -15,19 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from corpus.papers import load_papers
-from tutor.citations import CitationGraph, Citations, read_citations
 from tutor.errors import ModelError, NetworkError, NotFoundError, TutorError
-from tutor.indexing import fill_tokens, put_document
 from tutor.ingest.arxiv import parse_arxiv_id, with_fetched_id
 from tutor.ingest.corpus import corpus_documents, document_chunks
 from tutor.ingest.document import Document, list_documents
 from tutor.ingest.worker import parse_many
-from tutor.listings import Listings
+from tutor.library.citations import CitationGraph, Citations, read_citations
+from tutor.library.indexing import fill_tokens, put_document
+from tutor.library.listings import Listings
+from tutor.library.shelf import Shelf
+from tutor.library.twins import find_twin
 from tutor.retrieve import Retriever
 from tutor.settings import Settings
-from tutor.shelf import Shelf
 from tutor.summaries import forget_summaries
-from tutor.twins import find_twin
 
 if TYPE_CHECKING:
     from tutor.index import Index, IndexedDocument
