@@ -51,7 +51,6 @@ __all__ = [
 Progress = Callable[[str, float], None]
 
 NO_MODEL = "extractive"
-_Writer = Writer  # the name by which fine-tuning's data asks for it
 # The most specific field chooses first; no sentence serves two.
 _ORDER: tuple[Field, ...] = ("results", "limitations", "method", "problem")
 _SHOWN: tuple[Field, ...] = ("problem", "method", "results", "limitations")

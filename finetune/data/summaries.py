@@ -16,12 +16,12 @@ from finetune.data.rows import Recorder, Row
 from finetune.data.split import held_out_papers
 from tutor.ingest.cues import Field
 from tutor.ingest.sentences import split_sentences
+from tutor.restate import Writer
 from tutor.summarize import (
     RESTATE_USER,
     TLDR_USER,
     RestatedPoint,
     Restatements,
-    _Writer,
     is_supported,
 )
 
@@ -84,7 +84,7 @@ def _restated(
     recorder = Recorder(target)
     # The writer is the summary's own way to the model; only its name is private.
     template = RESTATE_USER if field else TLDR_USER
-    taken = _Writer(recorder, title).restate(template, sentences, field)
+    taken = Writer(recorder, title).restate(template, sentences, field)
     if len(taken) == len(sentences):
         skill = "restate" if field else "tldr"
         yield Row(skill, topic, source, recorder.asked[0][0], target)
