@@ -214,7 +214,7 @@ _TUNED = replace(
     description="The small model, fine-tuned to answer from numbered facts.",
     adapter="smollm2-135m-tutor",
     base="smollm2-135m-instruct",
-    adapter_sha256="1b1498c51b717820a64acf0588ab16b6ef5a59959c75d40fc794ba69aa3ffa02",
+    adapter_sha256="bf8a2c4f80125bcdc788e72648ac7e7d22ab829b7c77ac92ecd3cedc4f54bd82",
 )
 
 MODELS: Mapping[str, ModelSpec] = MappingProxyType({spec.name: spec for spec in (*_SPECS, _TUNED)})
