@@ -302,7 +302,7 @@ def test_every_variant_gets_the_tutors_own_prompt(local: LocalModel) -> None:
     states = list(compare("What does self-attention do?", lambda _: FOUND, local, variants))
     final = states[-1]
     assert [draft.variant.name for draft in final.drafts] == [BASE, "dpo"]
-    assert "[1] Self-attention lets every token" in final.prompt[-1].content
+    assert "- Self-attention lets every token" in final.prompt[-1].content
     assert all(draft.verdict and draft.tokens and draft.seconds for draft in final.drafts)
     assert len(states) > 4 and states[0].drafts == () and states[1].drafts[0].verdict == ""
     assert final.refusal == ""

@@ -64,7 +64,7 @@ def test_base_and_tuned_answer_from_the_same_facts(scope: Microscope) -> None:
     variants = [v for v in scope.local.variants if v.name in (BASE, TUNED)]
     question = "What is self-attention?"
     *_, final = compare(question, lambda _: found, scope.local, variants)
-    assert "[1] Self-attention lets every token" in final.prompt[-1].content
+    assert "- Self-attention lets every token" in final.prompt[-1].content
     base, tuned = final.drafts
     assert base.text != tuned.text and tuned.sentences and base.verdict and tuned.verdict
     assert any(sentence.supported for sentence in tuned.sentences)
