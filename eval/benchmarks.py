@@ -71,7 +71,7 @@ def recall(found: Sequence[str], relevant: frozenset[str], k: int = K) -> float:
 
 
 def load_scifact(folder: Path) -> Benchmark:
-    """An abstract is one passage, as it is in BEIR; the embedder reads its first 256 tokens."""
+    """Abstracts, cut by the tutor's chunker as any paper is; one counts as its best passage."""
     relevant: dict[str, set[str]] = {}
     for line in (folder / "qrels_test.tsv").read_text("utf-8").splitlines()[1:]:
         query, document, score = line.split("\t")
@@ -82,16 +82,23 @@ def load_scifact(folder: Path) -> Benchmark:
         for row in _rows(folder / "queries.jsonl")
         if row["_id"] in relevant
     ]
-    rows = list(_rows(folder / "corpus.jsonl"))
-    chunks = [
-        Chunk(
-            id=row["_id"], doc_id=row["_id"], kind="paper", title=row["title"], section="",
-            page=None, text=row["text"], ordinal=0,
-        )
-        for row in rows
-    ]  # fmt: skip
-    texts = {row["_id"]: f"{row['title']}\n{row['text']}" for row in rows}
-    return Benchmark("SciFact", texts, {}, queries, chunks, {name: name for name in texts})
+    texts: dict[str, str] = {}
+    chunks: list[Chunk] = []
+    item_of: dict[str, str] = {}
+    for row in _rows(folder / "corpus.jsonl"):
+        texts[row["_id"]] = f"{row['title']}\n{row['text']}"
+        for chunk in _cut(row["_id"], row["title"], row["text"]):
+            chunks.append(replace(chunk, section=""))
+            item_of[chunk.id] = row["_id"]
+    return Benchmark("SciFact", texts, {}, queries, chunks, item_of)
+
+
+def _cut(name: str, title: str, text: str) -> list[Chunk]:
+    document = Document(
+        doc_id=name, kind="paper", title=title, authors=(), year=None, arxiv_id=None, abstract="",
+        sections=(Section("", 1, None, text),), references=(), page_texts=(), sha256="",
+    )  # fmt: skip
+    return chunk_document(document)
 
 
 def load_qasper(folder: Path) -> Benchmark:
@@ -106,12 +113,7 @@ def load_qasper(folder: Path) -> Benchmark:
             name = f"{paper}/{number}"
             texts[name] = text
             papers.setdefault(paper, []).append(name)
-            document = Document(
-                doc_id=paper, kind="paper", title=row["title"] or "", authors=(), year=None,
-                arxiv_id=None, abstract="", sections=(Section("", 1, None, text),), references=(),
-                page_texts=(), sha256="",
-            )  # fmt: skip
-            for chunk in chunk_document(document):
+            for chunk in _cut(paper, row["title"] or "", text):
                 key = f"{name}/{chunk.ordinal}"
                 chunks.append(replace(chunk, id=key, section="", ordinal=len(chunks)))
                 item_of[key] = name

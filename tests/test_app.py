@@ -211,35 +211,35 @@ def test_fetched_paper_is_summarised_even_without_embeddings(
 
 
 def test_same_seed_gives_the_same_quiz(tutor: Tutor) -> None:
-    one, two = (tutor.quiz(3, topic="self-attention", seed=7) for _ in range(2))
+    one, two = (tutor.study.quiz(3, topic="self-attention", seed=7) for _ in range(2))
     assert one == two and len(one) == 3
     assert {q.topic for q in one} == {"self-attention"}
 
 
 def test_answers_are_graded_logged_and_move_the_quiz_on(tutor: Tutor) -> None:
-    questions = tutor.quiz(2, topic="self-attention", kind="choice", source="bank", seed=1)
+    questions = tutor.study.quiz(2, topic="self-attention", kind="choice", source="bank", seed=1)
     quiz = QuizSession(questions)
     wrong = "ABCD"[(int(questions[0].key or 0) + 1) % 4]
     solution = (questions[0].options or ())[int(questions[0].key or 0)]
-    grade, moved = tutor.submit(quiz, wrong, learner="ada", session_id="s")
+    grade, moved = tutor.study.submit(quiz, wrong, learner="ada", session_id="s")
     assert grade.verdict == "incorrect" and not moved
     assert solution not in grade.feedback, "the key was given away before the last try"
-    grade, moved = tutor.submit(quiz, wrong, learner="ada", session_id="s")
+    grade, moved = tutor.study.submit(quiz, wrong, learner="ada", session_id="s")
     assert moved and solution in grade.feedback
-    grade, moved = tutor.submit(quiz, "ABCD"[int(questions[1].key or 0)], learner="ada")
+    grade, moved = tutor.study.submit(quiz, "ABCD"[int(questions[1].key or 0)], learner="ada")
     assert grade.verdict == "correct" and moved and quiz.current is None
     attempts = tutor.store.attempts("ada")
     assert [a["verdict"] for a in attempts] == ["incorrect", "incorrect", "correct"]
     assert [a["session"] for a in attempts] == ["s", "s", ""]
     with pytest.raises(InputError, match="over"):
-        tutor.submit(quiz, "A", learner="ada")
-    progress = tutor.progress("ada")
+        tutor.study.submit(quiz, "A", learner="ada")
+    progress = tutor.study.progress("ada")
     assert progress["mastery"]["self-attention"] is not None
-    assert tutor.progress("eve")["mastery"].get("self-attention") is None
+    assert tutor.study.progress("eve")["mastery"].get("self-attention") is None
 
 
 def test_roadmap_shows_every_topic_with_mastery(tutor: Tutor) -> None:
-    stages = tutor.roadmap("ada")["stages"]
+    stages = tutor.study.roadmap("ada")["stages"]
     assert [stage["n"] for stage in stages] == [1, 2, 3, 4, 5, 6, 7]
     topics = [t for s in stages for m in s["modules"] for t in m["topics"]]
     assert [t["id"] for t in topics] == [t.id for t in load_roadmap().topics()]
@@ -250,16 +250,16 @@ def test_roadmap_shows_every_topic_with_mastery(tutor: Tutor) -> None:
 
 def test_review_asks_about_what_is_due(tutor: Tutor) -> None:
     with pytest.raises(NotFoundError, match="No review is due"):
-        tutor.review_quiz(3, "rita")
-    [first, *_] = tutor.quiz(1, topic="self-attention", seed=1)
+        tutor.study.review_quiz(3, "rita")
+    [first, *_] = tutor.study.quiz(1, topic="self-attention", seed=1)
     long_ago = datetime.now(UTC) - timedelta(days=90)
     right = Grade(first.id, 1.0, "correct", 1.0, "Right.")
     tutor.store.record_attempt("rita", first, "A", right, at=long_ago)
-    asked = tutor.review_quiz(3, "rita", seed=1)
+    asked = tutor.study.review_quiz(3, "rita", seed=1)
     assert {q.topic for q in asked} == {"self-attention"} and first.id not in {q.id for q in asked}
-    assert tutor.review_quiz(3, "rita", seed=1) == asked
+    assert tutor.study.review_quiz(3, "rita", seed=1) == asked
 
 
 def test_beginner_starts_at_the_beginning(tutor: Tutor) -> None:
-    step = tutor.next_step("ada")
+    step = tutor.study.next_step("ada")
     assert step.topic == next(load_roadmap().topics()).id and step.why

@@ -26,6 +26,7 @@ from tutor.errors import ModelError, NetworkError, TutorError
 from tutor.ingest.arxiv import ArxivClient, ArxivPaper
 from tutor.learner.store import Store
 from tutor.router import INTENTS, Route, RouteContext
+from tutor.study import Study
 
 ANSWER = {
     "id", "question", "answer", "mode", "refused", "reason", "sentences", "citations", "topics",
@@ -612,7 +613,7 @@ def test_error_is_one_line_on_stderr(
     def fail(*_: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(Tutor, "next_step", fail)
+    monkeypatch.setattr(Study, "next_step", fail)
     assert run("next", "--json") == Result(code, "", said)
 
 
@@ -620,7 +621,7 @@ def test_interruption_exits_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) 
     def interrupt(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Tutor, "next_step", interrupt)
+    monkeypatch.setattr(Study, "next_step", interrupt)
     result = run("next", "--json")
     assert result.code == 130 and result.out == "" and "Traceback" not in result.err
 
@@ -631,7 +632,7 @@ def test_tutor_is_closed_whatever_happens(run: Run, monkeypatch: pytest.MonkeyPa
     def fail(*_: Any) -> Any:
         raise TutorError("It broke.")
 
-    monkeypatch.setattr(Tutor, "next_step", fail)
+    monkeypatch.setattr(Study, "next_step", fail)
     monkeypatch.setattr(Tutor, "close", lambda _: closed.append(True))
     run("next").failed("It broke.")
     assert closed == [True]

@@ -142,9 +142,9 @@ class Nodes:
         stage = None if topic else slots.get("stage")
         paper = None if topic or stage else slots.get("arxiv_id") or slots.get("paper")
         if not (topic or stage or paper):
-            topic = self._tutor.next_step(state["learner"]).topic
+            topic = self._tutor.study.next_step(state["learner"]).topic
             stage = None if topic else 1
-        questions = self._tutor.quiz(
+        questions = self._tutor.study.quiz(
             int(slots.get("n", 5)), stage=stage, topic=topic, paper=paper, kind=slots.get("kind"),
             learner=state["learner"],
         )  # fmt: skip
@@ -158,7 +158,7 @@ class Nodes:
         emit(Step("Checking your answer"))
         question = session.current
         assert question is not None  # a quiz that is over is not kept
-        grade, moved = self._tutor.submit(
+        grade, moved = self._tutor.study.submit(
             session, text, learner=state["learner"], session_id=_session_of()
         )
         reply = replies.grade_turn(question, grade, session, moved)
@@ -176,13 +176,13 @@ class Nodes:
 
     def plan(self, state: ChatState, emit: Any) -> dict[str, Any]:
         """What to study next, with dates where hours a week are known."""
-        step = self._tutor.next_step(state["learner"]).to_dict()
+        step = self._tutor.study.next_step(state["learner"]).to_dict()
         text = f"{replies.next_markdown(step)}\n\n{self._dates(state, step['topic'])}".rstrip()
         return {"reply": Turn("assistant", text, {"type": "text"})}
 
     def progress(self, state: ChatState, emit: Any) -> dict[str, Any]:
         """How far the learner has come."""
-        text = replies.progress_markdown(self._tutor.progress(state["learner"]))
+        text = replies.progress_markdown(self._tutor.study.progress(state["learner"]))
         text = f"{text}\n\n{self._dates(state, None)}".rstrip()
         return {"reply": Turn("assistant", text, {"type": "text"})}
 

@@ -45,7 +45,7 @@ def quiz(
         raise typer.BadParameter("give exactly one of --stage, --topic, --paper")
     generated = source == "generated"
     with opened(model=generated and not no_model, index=generated) as tutor:
-        questions = tutor.quiz(
+        questions = tutor.study.quiz(
             n, stage=stage, topic=topic, paper=paper, kind=kind, source=source, seed=seed
         )
     data = {"questions": [question.to_dict(with_key) for question in questions]}
@@ -128,7 +128,7 @@ def graded_code(
 def roadmap(stage: StageOption = None, as_json: Json = False) -> None:
     """The seven stages with their topics and your mastery."""
     with opened(index=False) as tutor:
-        data = tutor.roadmap(tutor.settings.learner)
+        data = tutor.study.roadmap(tutor.settings.learner)
     if stage is not None:
         data["stages"] = [s for s in data["stages"] if s["n"] == stage]
 
@@ -155,7 +155,7 @@ def next_(as_json: Json = False) -> None:
     from tutor.replies import next_markdown
 
     with opened(index=False) as tutor:
-        data = tutor.next_step(tutor.settings.learner).to_dict()
+        data = tutor.study.next_step(tutor.settings.learner).to_dict()
     emit(data, as_json, lambda step: markdown(next_markdown(step)))
 
 
@@ -185,7 +185,7 @@ def progress_(
         if hours is not None:
             keep_pace(tutor.store, learner, Pace(hours, first, goal) if hours else None, now)
         plan = plan_of(tutor.store, learner, now)
-        data = {**tutor.progress(learner), "plan": plan.to_dict() if plan else None}
+        data = {**tutor.study.progress(learner), "plan": plan.to_dict() if plan else None}
 
     def human(rows: dict[str, Any]) -> None:
         markdown(progress_markdown(rows))
@@ -208,7 +208,7 @@ def _day(text: str | None) -> date | None:
 def review(as_json: Json = False) -> None:
     """Reviews that are due."""
     with opened(index=False) as tutor:
-        due = tutor.progress(tutor.settings.learner)["due"]
+        due = tutor.study.progress(tutor.settings.learner)["due"]
 
     def human(data: dict[str, Any]) -> None:
         rows: list[list[object]] = [[r["topic"], r["due"]] for r in data["due"]]

@@ -72,7 +72,7 @@ def build_labs(tutor: Tutor, learner: Any) -> gr.Tab:
     def check(lab_id: str, code: str, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         yield waiting_html(labs[lab_id]), gr.update(visible=False), gr.skip()
         try:
-            result = tutor.submit_code(lab_id, code or "", learner=learner(request))
+            result = tutor.study.submit_code(lab_id, code or "", learner=learner(request))
         except TutorError as error:
             yield f'<p role="alert">⚠ {escape(str(error))}</p>', gr.skip(), gr.skip()
             return

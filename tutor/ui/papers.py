@@ -275,15 +275,15 @@ def paper_questions(tutor: Tutor, doc_id: str, learner: str) -> list[Question]:
     name = doc_id.removeprefix("arxiv:")
     made: list[Question] = []
     try:
-        made += tutor.quiz(QUESTIONS, paper=name, source="generated", learner=learner)
+        made += tutor.study.quiz(QUESTIONS, paper=name, source="generated", learner=learner)
     except NotFoundError:
         pass  # few sentences of a paper make a question as long as there is no model
     missing = QUESTIONS - len(made)
     if missing and name in load_papers():
-        made += tutor.quiz(missing, paper=name)
+        made += tutor.study.quiz(missing, paper=name)
     elif missing:
         topics = match_topics(tutor.library.document(doc_id))
-        made += tutor.quiz(missing, topic=topics[0]) if topics else []
+        made += tutor.study.quiz(missing, topic=topics[0]) if topics else []
     if not made:
         raise NotFoundError(
             "Nothing could be asked on this paper.", "Quiz yourself on a topic in the Quiz tab."

@@ -54,7 +54,7 @@ def build_progress(tutor: Tutor, learner: Any) -> gr.Tab:
         waiting = [review for review in reviews if review.due <= now]
         return (
             summary_markdown(rows, attempts, now),
-            step_markdown(tutor.next_step(name)),
+            step_markdown(tutor.study.next_step(name)),
             due_markdown(waiting),
             sureness_markdown(insight.judgements(attempts)),
             gains_markdown(gains(attempts)),

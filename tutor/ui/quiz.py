@@ -90,7 +90,7 @@ def build_quiz(tutor: Tutor, learner: Any, given: gr.State) -> gr.Tab:
     ) -> tuple[Any, ...]:
         try:
             if what == "practice":
-                questions = tutor.quiz(
+                questions = tutor.study.quiz(
                     int(many),
                     stage=None if topic_id else n,
                     topic=topic_id or None,
@@ -99,7 +99,7 @@ def build_quiz(tutor: Tutor, learner: Any, given: gr.State) -> gr.Tab:
                 )
                 session = QuizSession(questions)
             elif what == REVIEW:
-                session = QuizSession(tutor.review_quiz(int(many), learner(request)))
+                session = QuizSession(tutor.study.review_quiz(int(many), learner(request)))
             else:
                 session = begin_test(what, n, learner(request))
         except TutorError as error:
@@ -125,7 +125,7 @@ def build_quiz(tutor: Tutor, learner: Any, given: gr.State) -> gr.Tab:
         if not answer.strip():
             raise gr.Error("Answer first.", print_exception=False)
         try:
-            grade, moved = tutor.submit(
+            grade, moved = tutor.study.submit(
                 session, answer, learner=learner(request), sureness=sureness
             )
             if session.form == blueprint.PLACEMENT and session.current is None:

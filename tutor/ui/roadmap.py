@@ -61,7 +61,7 @@ def build_roadmap(
         )
 
     def suggest(request: gr.Request) -> str:
-        return next_markdown(tutor.next_step(learner(request)).to_dict())
+        return next_markdown(tutor.study.next_step(learner(request)).to_dict())
 
     def go(given: dict[str, str], request: gr.Request) -> tuple[Any, ...]:
         # The tab opens with the stage: opened before, it would list the topics of the old one.
