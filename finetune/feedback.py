@@ -1,8 +1,9 @@
-"""Learners' thumbs and choices as preference pairs: `python -m finetune.feedback --out FILE`.
+"""Learners' feedback as preference pairs: `python -m finetune.feedback --out FILE`.
 
 Two replies to the same question, one liked and one not, make a pair: by thumbs in the chat, or by
-a choice between drafts on the Inside tab. Only conversations of learners
-who consent are in the store; names and times are left out here, and so is every note.
+a choice between drafts on the Inside tab. A contested grade of a written answer makes one too: the
+verdict that was given, and the one that the learner holds for right. Only what learners who
+consent said is taken; names and times are left out here, and so is every note.
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finetune.data.rows import Pair, write_rows
+from finetune.data.rows import Pair, Recorder, write_rows
 from tutor.app import Tutor
 from tutor.draft import EXPLAIN_SYSTEM, explain_prompt
-from tutor.errors import TutorError
+from tutor.errors import NotFoundError, TutorError
+from tutor.exercises.grade import grade
+from tutor.exercises.judge import Judgement, PointVerdict, judge
+from tutor.exercises.question import questions_by_id
+from tutor.ingest.sentences import split_sentences
 from tutor.learner.store import Store
 from tutor.models.llm import Message
 from tutor.retrieve import Passage
@@ -25,6 +30,7 @@ from tutor.sanitize import gives_orders, plain_text
 from tutor.settings import load_settings
 
 FLAW = "a learner's thumb down"
+CONTESTED = "a contested verdict"
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ def main() -> int:
             tutor.library.prepare()
             known = {passage.key: passage for passage in _passages(tutor)}
             pairs = list(feedback_pairs(opinions(tutor.store), known))
+            pairs += contested_pairs(tutor.store)
         finally:
             tutor.close()
         options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +106,48 @@ def feedback_pairs(found: Iterator[Opinion], known: Mapping[str, Passage]) -> It
             for disliked in _replies(group, False):
                 if liked != disliked:
                     yield Pair("grounded", FLAW, "", "feedback", prompt, liked, disliked)
+
+
+def contested_pairs(store: Store) -> Iterator[Pair]:
+    """The verdict that a learner contests, below one that finds every point in the answer.
+
+    The learner may be wrong: read these pairs before training on them. Each point is backed by the
+    sentence of the answer that is nearest to it, and `judge` itself must take that verdict.
+    """
+    for learner in store.learners():
+        if not store.consents(learner):
+            continue
+        for row in store.disputes(learner):
+            answer = plain_text(row["answer"])
+            try:
+                question = questions_by_id(row["question_id"], store)
+            except NotFoundError:
+                continue  # an item that the bank no longer has
+            if question.kind != "text" or not question.rubric or gives_orders(answer):
+                continue
+            found = set(grade(question, answer).matched)
+            given = _judgement(answer, question.rubric, [p in found for p in question.rubric])
+            wanted = _judgement(answer, question.rubric, [True] * len(question.rubric))
+            recorder = Recorder(wanted)
+            args = (question.prompt, str(question.key), question.rubric, answer)
+            credits = judge(recorder, *args)
+            if given != wanted and credits and min(credits) == 1.0:
+                prompt = recorder.asked[0][0]
+                yield Pair("judge", CONTESTED, question.topic, "feedback", prompt, wanted, given)
+
+
+def _judgement(answer: str, rubric: Sequence[str], made: Sequence[bool]) -> str:
+    """The reply of a judge that finds these points made."""
+    from rapidfuzz import fuzz
+
+    said = split_sentences(answer) or [answer]
+    points = []
+    for number, (point, holds) in enumerate(zip(rubric, made, strict=True), 1):
+        nearest = max(said, key=lambda sentence: fuzz.token_set_ratio(sentence, point))
+        quote = nearest[:400] if holds else ""
+        verdict = PointVerdict(point=number, verdict="made" if holds else "missing", quote=quote)
+        points.append(verdict)
+    return Judgement(points=points).model_dump_json()
 
 
 def _replies(group: Sequence[Opinion], liked: bool) -> list[str]:

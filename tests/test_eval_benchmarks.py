@@ -76,7 +76,15 @@ def context(home: Path) -> Any:
 def test_scifact_keeps_claims_with_evidence(scifact: Path) -> None:
     benchmark = load_scifact(scifact)
     assert benchmark.queries == [Query("Foxes hunt mice.", None, frozenset("1"))]
-    assert [chunk.id for chunk in benchmark.chunks] == ["1", "2"]
+    assert [benchmark.item_of[chunk.id] for chunk in benchmark.chunks] == ["1", "2"]
+
+
+def test_scifact_abstracts_are_cut_as_papers_are(scifact: Path) -> None:
+    long = " ".join(f"Sentence {n} speaks of owls and voles in the night." for n in range(60))
+    write(scifact / "corpus.jsonl", {"_id": "1", "title": "Foxes", "text": long})
+    chunks = load_scifact(scifact).chunks
+    assert len(chunks) > 1 and {chunk.doc_id for chunk in chunks} == {"1"}
+    assert {(chunk.title, chunk.section) for chunk in chunks} == {("Foxes", "")}
 
 
 def test_qasper_paragraphs_are_cut_and_lead_back(qasper: Path) -> None:
@@ -124,7 +132,8 @@ def test_stopped_embedding_goes_on_where_it_was(
         embed_chunks(context(tmp_path), "SciFact", chunks, FakeEmbedder())
     index, store = embed_chunks(context(tmp_path), "SciFact", chunks, FakeEmbedder())
     assert ["foxes" in text for text in asked] == [True, False, False], "the first came again"
-    assert set(index.vectors(["1", "2"])) == set(store.get(["1", "2"])) == {"1", "2"}
+    ids = [chunk.id for chunk in chunks]
+    assert set(index.vectors(ids)) == set(store.get(ids)) == set(ids)
     store.close()
     files = [path.suffix for path in (tmp_path / "cache" / "eval").iterdir() if path.is_file()]
     assert files == [".npy"], "a part was left"
