@@ -40,6 +40,7 @@ class RunConfig(BaseModel):
         dtype: float32 where the CPU has no native bfloat16.
         share_prefix: Compute the prompt's beginning that a batch shares once (one process only).
         beta: Strength of the KL constraint of DPO and GRPO.
+        rollouts: What samples GRPO's replies; vLLM, beside the training, needs a GPU.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,6 +70,7 @@ class RunConfig(BaseModel):
     beta: float = Field(0.1, ge=0)
     completions: int = Field(4, ge=2, description="GRPO: replies sampled for a prompt.")
     reply_tokens: int = Field(120, ge=8, description="GRPO: longest sampled reply.")
+    rollouts: Literal["transformers", "vllm"] = "transformers"
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -2,7 +2,8 @@
 
 Group relative policy optimization (Shao et al. 2024, arXiv:2402.03300, section 4.1): several
 replies to each prompt, rewarded by `finetune.rewards` (and a trained reward model where the config
-names one), with a KL penalty to the model it starts from. Replies are sampled by transformers.
+names one), with a KL penalty to the model it starts from. Replies are sampled by transformers, or
+on a GPU by vLLM in the same process (`rollouts: vllm`), which gets the new weights at each step.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from finetune.training import (
     choose_records,
     common_arguments,
     fit,
+    has_gpu,
     load_model,
     load_tokenizer,
     lora_config,
     run_stage,
 )
-from tutor.errors import InputError
+from tutor.errors import ConfigError, InputError
 
 
 def train(config: RunConfig) -> Any:
@@ -34,6 +36,8 @@ def train(config: RunConfig) -> Any:
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
 
+    if config.rollouts == "vllm" and not has_gpu():
+        raise ConfigError("Rollouts by vLLM need a GPU.", "Set rollouts: transformers.")
     folder = base_folder(config.base)
     tokenizer = load_tokenizer(folder)
     model = load_model(config, folder)
@@ -55,7 +59,8 @@ def train(config: RunConfig) -> Any:
             max_completion_length=config.reply_tokens,
             beta=config.beta,
             temperature=1.0,
-            use_vllm=False,
+            use_vllm=config.rollouts == "vllm",
+            vllm_mode="colocate",
         ),
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,

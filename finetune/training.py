@@ -186,13 +186,14 @@ def common_arguments(config: RunConfig) -> dict[str, Any]:
         seed=config.seed,
         bf16=config.dtype == "bfloat16",
         gradient_checkpointing=config.checkpointing,
-        use_cpu=not _has_gpu(),
+        use_cpu=not has_gpu(),
         report_to=["tensorboard"],
         dataloader_num_workers=0,
     )
 
 
-def _has_gpu() -> bool:
+def has_gpu() -> bool:
+    """Whether CUDA is there."""
     import torch
 
     return bool(torch.cuda.is_available())

@@ -15,8 +15,10 @@ from finetune.config import RunConfig
 from finetune.data.rows import Pair, Row, write_rows
 from finetune.sampling import Sampler
 from finetune.training import load_tokenizer, read_log
-from tutor.errors import InputError, ModelError
+from tutor.errors import ConfigError, InputError, ModelError
 from tutor.models.llm import Message
+
+PROCESSES = Path(__file__).parents[1] / "finetune" / "configs" / "accelerate"
 
 torch = pytest.importorskip("torch")
 
@@ -99,15 +101,34 @@ def test_two_processes_train_as_one(base: Path, data: Path, tmp_path: Path) -> N
     settings = config(base, data, tmp_path / "run", stage="sft", share_prefix=False, steps=4)
     file = tmp_path / "run.yaml"
     file.write_text(settings.model_dump_json(), "utf-8")  # JSON is YAML
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_machines", "1"]
-    launch += ["--num_processes", "2", "--mixed_precision", "no", "--dynamo_backend", "no"]
-    launch += ["--main_process_port", "0", "-m", "finetune.sft", str(file)]
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--config_file"]
+    launch += [str(PROCESSES / "cpu.yaml"), "-m", "finetune.sft", str(file)]
     ended = subprocess.run(launch, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stderr[-2000:]
     rows = read_log(tmp_path / "run")
     assert [row["step"] for row in rows] == [1, 2, 3, 4] and rows[-1]["loss"] < rows[0]["loss"]
     lines = (tmp_path / "run" / "log.jsonl").read_text("utf-8").splitlines()
     assert sum('"loss"' in line for line in lines) == 4, "each process wrote the log"
+
+
+def test_accelerate_takes_the_config_for_gpus() -> None:
+    from accelerate.commands.config.config_args import load_config_from_file
+    from accelerate.utils import FullyShardedDataParallelPlugin
+
+    config = load_config_from_file(str(PROCESSES / "fsdp.yaml"))
+    assert config.distributed_type.value == "FSDP" and config.num_processes > 1
+    given = config.fsdp_config
+    version = given.pop("fsdp_version")
+    options = {name.removeprefix("fsdp_"): value for name, value in given.items()}
+    plugin = FullyShardedDataParallelPlugin(fsdp_version=version, **options)
+    assert plugin.fsdp_version == 2 and plugin.reshard_after_forward is True
+
+
+def test_rollouts_by_vllm_ask_for_a_gpu(base: Path, data: Path, tmp_path: Path) -> None:
+    from finetune.grpo import train
+
+    with pytest.raises(ConfigError, match="rollouts: transformers"):
+        train(config(base, data, tmp_path, stage="grpo", rollouts="vllm", batch_size=4))
 
 
 def test_shared_prefix_and_trl_start_from_the_same_loss(
