@@ -18,7 +18,7 @@ from finetune.training import load_tokenizer, read_log
 from tutor.errors import ConfigError, InputError, ModelError
 from tutor.models.llm import Message
 
-PROCESSES = Path(__file__).parents[1] / "finetune" / "configs" / "accelerate"
+PROCESSES = Path(__file__).parents[1] / "finetune" / "processes"
 
 torch = pytest.importorskip("torch")
 
