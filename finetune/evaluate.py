@@ -25,7 +25,7 @@ from pydantic import ValidationError
 from eval.answers import fact_recall
 from finetune.data.facts import RememberedEmbedder
 from finetune.data.rows import Recorder, Row
-from finetune.heldout import Case, held_out_cases, held_out_rows
+from finetune.heldout import MEASURED_SKILLS, Case, held_out_cases, held_out_rows
 from finetune.rewards import SCHEMAS, reward
 from finetune.sampling import Sampler
 from finetune.training import base_folder
@@ -61,6 +61,8 @@ def main() -> int:
     parser.add_argument("--no-base", action="store_true", help="measure the adapters alone")
     parser.add_argument("--questions", type=int, default=QUESTIONS)
     parser.add_argument("--rows", type=int, default=ROWS, help="of each other skill; 0 for none")
+    parser.add_argument("--skills", nargs="+", choices=MEASURED_SKILLS, default=MEASURED_SKILLS)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=8, help="replies written at once")
     parser.add_argument("--out", type=Path, default=Path("runs/evaluate"))
     options = parser.parse_args()
@@ -76,14 +78,16 @@ def main() -> int:
             embedder = RememberedEmbedder(inner, path) if inner is not None else None
             cases = held_out_cases(tutor, embedder, options.questions)
             rows = held_out_rows(tutor, embedder, options.rows) if options.rows else []
+            rows = [row for row in rows if row.skill in options.skills]
             if embedder is not None:
                 embedder.save()
         finally:
             tutor.close()
-        models = {} if options.no_base else {"base": Sampler(base)}
+        models = {} if options.no_base else {"base": Sampler(base, threads=options.threads)}
         for given in options.adapter:
             name, _, folder = given.rpartition("=")
-            models[name or Path(folder).name] = Sampler(base, Path(folder))
+            name = name or Path(folder).name
+            models[name] = Sampler(base, Path(folder), options.threads)
         size = {"questions": len(cases), "rows": len(rows)}
         earlier = _earlier(options.out / RESULTS, size)
         results = measure(models, cases, rows, embedder, options.batch, options.out)

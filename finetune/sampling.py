@@ -17,21 +17,22 @@ from tutor.models.llm import Message
 
 
 class Sampler:
-    """A model in float32 on one thread.
+    """A model in float32.
 
     Args:
         folder: The float model.
         adapter: A LoRA adapter to merge into it.
+        threads: Cores to use.
 
     Raises:
         ModelError: One of them can't be loaded.
     """
 
-    def __init__(self, folder: Path, adapter: Path | None = None) -> None:
+    def __init__(self, folder: Path, adapter: Path | None = None, threads: int = 1) -> None:
         import torch
         from transformers import AutoModelForCausalLM
 
-        torch.set_num_threads(1)
+        torch.set_num_threads(threads)
         self.tokenizer = load_tokenizer(folder)
         try:
             model = AutoModelForCausalLM.from_pretrained(

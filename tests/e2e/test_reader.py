@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fakes import FakeLLM
 from pdf_maker import column, make_pdf
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from tiny_corpus import tiny_tutor
 
 from tutor.app import Tutor
+from tutor.errors import ServerError
 from tutor.settings import Settings
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -193,6 +197,38 @@ def test_reading_list_is_kept_and_shown(page: Page, tutor: Tutor) -> None:
     page.reload()
     choose(page, "A Study of Tiny Caches")
     expect(page.get_by_role("radio", name="Reading", exact=True)).to_be_checked()
+
+
+def test_summary_can_be_stopped(page: Page, tutor: Tutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = threading.Event()
+
+    class SlowModel(FakeLLM):
+        """Never has its reply while the test runs."""
+
+        def structured(self, *args: Any, **kwargs: Any) -> Any:
+            held.wait(WAIT_MS / 1000)
+            raise ServerError("The test is over.")
+
+        complete = structured
+
+    monkeypatch.setattr(tutor, "llm", SlowModel)
+    try:
+        choose(page, "A Study of Tiny Caches")
+        stop = page.locator("#paper-stop")
+        expect(stop).to_be_hidden()
+        page.locator("#summarize").click()
+        expect(stop).to_be_visible()
+        stop.click()
+        expect(page.locator("#paper-view")).to_contain_text("The summary was cancelled")
+        expect(stop).to_be_hidden()
+    finally:
+        held.set()
+
+
+def test_news_without_a_network_say_so(page: Page) -> None:
+    choose(page, "A Study of Tiny Caches")
+    page.locator("#paper-news").click()
+    expect(page.locator("#paper-view")).to_contain_text("TUTOR_OFFLINE")
 
 
 def test_topics_lead_to_the_roadmap_and_papers_to_themselves(page: Page) -> None:
