@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from tutor.retrieve import Retriever, dense, embedding_text, stages_of, stems, w
 from tutor.retrieve.companions import with_opening, with_page
 from tutor.retrieve.fuse import fuse
 from tutor.retrieve.rerank import WINDOW, best_part, max_sim
+from tutor.retrieve.sparse import WINDOW as NEAR
+from tutor.retrieve.sparse import WordIndex
 
 PASSAGE_FIELDS = {"key", "kind", "doc_id", "title", "section", "page", "text", "score"}
 
@@ -350,3 +353,39 @@ def test_note_on_a_paper_comes_with_a_page_of_its_full_text(retriever: Retriever
     beside = with_page(full, "on how many GPUs was it trained", found)
     assert [p.page for p in beside.passages] == [None, 7]
     assert with_page(full, "on how many GPUs was it trained", beside) == beside
+
+
+def test_words_that_stand_together_earn_more() -> None:
+    texts = ["gradient noise descent", "descent of the gradient", "gradient descent", "gradient"]
+    index = WordIndex(texts)
+    earned = index.pairs("gradient descent", [0, 1, 2, 3])
+    assert earned[2] > earned[0] == earned[1] > earned[3] == 0.0
+    assert index.pairs("gradient", [0, 1]) == {0: 0.0, 1: 0.0}
+    assert index.pairs("gradient descent", []) == {}
+
+
+WORDS = st.lists(st.sampled_from(["cat", "dog", "owl", "fox", "hen"]), max_size=20)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=4), WORDS)
+def test_pairs_are_those_of_a_plain_search(texts: list[list[str]], asked: list[str]) -> None:
+    index = WordIndex(" ".join(text) for text in texts)
+    wanted = [word for word in dict.fromkeys(asked) if word in index._idf]
+
+    def earned(text: list[str]) -> float:
+        total = 0.0
+        for one, two in pairwise(wanted):
+            first = [i for i, word in enumerate(text) if word == one]
+            apart = {j - i for i in first for j, word in enumerate(text) if word == two}
+            near = any(abs(step) <= NEAR for step in apart)
+            total += min(index._idf[one], index._idf[two]) * (near + (1 in apart)) / 2
+        return total
+
+    expected = {i: pytest.approx(earned(text)) for i, text in enumerate(texts)}
+    assert index.pairs(" ".join(asked), range(len(texts))) == expected
+
+
+def test_words_of_the_title_count_twice() -> None:
+    body = chunk("Zebras.", 1, title="Grass")
+    title = chunk("Grass.", 2, "file:b", title="Zebras")
+    assert Retriever([body, title]).search("zebras").passages[0].text == "Grass."

@@ -19,7 +19,7 @@ from tutor.retrieve.fuse import fuse
 from tutor.retrieve.rerank import best_part, max_sim
 from tutor.retrieve.scope import Scope
 from tutor.retrieve.sparse import WordIndex
-from tutor.retrieve.words import embedding_text, stems
+from tutor.retrieve.words import embedding_text, searched_text, stems
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +34,7 @@ CANDIDATES = 60  # taken from each of the two searches before fusion
 # every passage is about the same thing, and the vector of a whole passage tells little.
 ACROSS = (0.4, 0.3, 0.3)
 WITHIN = (0.1, 0.1, 0.8)
+PAIRS = 0.5  # weight of neighbouring words of the query that stand together, beside BM25
 PER_DOCUMENT = 3  # passages of one document before others get their turn
 UNLABELLED = "reading-recent-papers"  # topic of papers that the roadmap does not know
 DUPLICATE = 0.8  # Jaccard similarity of word sets above which two passages say the same
@@ -105,7 +106,7 @@ class Retriever:
         self._embedder = embedder
         self._tokens = tokens
         self._vectors = VectorIndex(self.chunks, index, embedder, tokens)
-        self._words = WordIndex(embedding_text(chunk) for chunk in self.chunks)
+        self._words = WordIndex(searched_text(chunk) for chunk in self.chunks)
         self.scope = Scope(self.chunks)
 
     @property
@@ -147,7 +148,8 @@ class Retriever:
         cosine = self._vectors.nearest(vector, allowed, CANDIDATES)
         cosine |= self._vectors.cosines(vector, [i for i in found if i not in cosine])
         clock.lap("dense")
-        sparse = {i: float(scores[i]) for i in {*found, *cosine}}
+        pairs = self._words.pairs(query, [*{*found, *cosine}])
+        sparse = {i: float(scores[i]) + PAIRS * earned for i, earned in pairs.items()}
         meaning, late = cosine, {}
         if tokens is not None:
             read = self._vectors.token_vectors(list(sparse))

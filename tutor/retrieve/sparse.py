@@ -1,9 +1,10 @@
-"""BM25 over the chunks in memory, and how much of a query a text covers."""
+"""BM25 over the chunks in memory, words that stand together, how much of a query a text covers."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tutor.retrieve.words import stems
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 # Robertson and Zaragoza (2009), section 3.4. Set on the development questions and on half of the
 # papers at a time; see docs/retrieval.md.
 K1, B = 0.9, 0.4
+WINDOW = 6  # content words within which two words of the query stand near each other
+_GAP = -1  # no stem's number: between two texts
 
 
 class WordIndex:
@@ -38,6 +41,9 @@ class WordIndex:
         frequency = np.zeros(len(vocabulary), dtype=np.int64)
         for document in documents:
             frequency[list(set(document))] += 1
+        self._starts = np.cumsum([0, *map(len, documents)])
+        self._stems = np.fromiter((n for d in documents for n in d), np.int32, self._starts[-1])
+        self._numbers = vocabulary
         idf = np.log(1 + (self.size - frequency + 0.5) / (frequency + 0.5))
         self._idf = {stem: float(idf[i]) for stem, i in vocabulary.items()}
         self._unknown_idf = float(np.log(1 + (self.size + 0.5) / 0.5))
@@ -53,6 +59,36 @@ class WordIndex:
         if self._bm25 is None or not found:
             return np.zeros(self.size, dtype=np.float32)
         return np.asarray(self._bm25.get_scores(found), dtype=np.float32)
+
+    def pairs(self, query: str, texts: Sequence[int]) -> dict[int, float]:
+        """How much of the query's neighbouring words stand together in these texts, by position.
+
+        Two content words that follow one another in the query earn the smaller of their IDFs where
+        they do so in the text, half of it where they stand within WINDOW words in any order: the
+        ordered and unordered windows of Metzler and Croft (2005), each counted once.
+        """
+        import numpy as np
+
+        wanted = list(dict.fromkeys(stem for stem in stems(query) if stem in self._idf))
+        earned = np.zeros(len(texts))
+        if len(wanted) > 1 and len(texts):
+            gap = np.full(WINDOW, _GAP, dtype=np.int32)
+            parts = [p for i in texts for p in (self._stems[slice(*self._starts[i : i + 2])], gap)]
+            read = np.concatenate([*parts, gap])
+            ends = np.cumsum([len(part) for part in parts])[1::2]
+            for one, two in pairwise(wanted):
+                first, second = read == self._numbers[one], read == self._numbers[two]
+                near = np.zeros(len(read), dtype=bool)
+                for apart in range(1, WINDOW + 1):
+                    near[:-apart] |= first[:-apart] & second[apart:]
+                    near[:-apart] |= second[:-apart] & first[apart:]
+                together = np.zeros(len(read), dtype=bool)
+                together[:-1] = first[:-1] & second[1:]
+                starts = np.concatenate([[0], ends[:-1]])
+                share = np.logical_or.reduceat(near, starts) + 0.0
+                share += np.logical_or.reduceat(together, starts)
+                earned += min(self._idf[one], self._idf[two]) * share / 2
+        return dict(zip(texts, earned.tolist(), strict=True))
 
     def coverage(self, query: str, texts: Iterable[Iterable[str]]) -> float:
         """The largest share of the query's stems, weighed by IDF, that one text holds.

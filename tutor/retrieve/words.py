@@ -39,7 +39,15 @@ def _stemmer() -> Any:
     return _local.stemmer
 
 
+def searched_text(chunk: Chunk) -> str:
+    """What words are searched in: as embedded, the title once more.
+
+    A word of the title counts twice, as in BM25F (Robertson, Zaragoza and Taylor, 2004).
+    """
+    return f"{chunk.title}\n{embedding_text(chunk)}"
+
+
 def embedding_text(chunk: Chunk) -> str:
-    """What is embedded and searched for a chunk: its place in the document, then its text."""
+    """What is embedded for a chunk: its place in the document, then its text."""
     place = " > ".join(part for part in (chunk.title, chunk.section) if part)
     return f"{place}\n{chunk.text}"
