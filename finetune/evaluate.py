@@ -62,6 +62,7 @@ def main() -> int:
     parser.add_argument("--questions", type=int, default=QUESTIONS)
     parser.add_argument("--rows", type=int, default=ROWS, help="of each other skill; 0 for none")
     parser.add_argument("--skills", nargs="+", choices=MEASURED_SKILLS, default=MEASURED_SKILLS)
+    parser.add_argument("--no-general", action="store_true", help="no general questions")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=8, help="replies written at once")
     parser.add_argument("--out", type=Path, default=Path("runs/evaluate"))
@@ -90,7 +91,9 @@ def main() -> int:
             models[name] = Sampler(base, Path(folder), options.threads)
         size = {"questions": len(cases), "rows": len(rows)}
         earlier = _earlier(options.out / RESULTS, size)
-        results = measure(models, cases, rows, embedder, options.batch, options.out)
+        lines = GENERAL_QUESTIONS.open(encoding="utf-8")
+        general = [] if options.no_general else [json.loads(line) for line in lines]
+        results = measure(models, cases, rows, general, embedder, options.batch, options.out)
     except TutorError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
@@ -113,6 +116,7 @@ def measure(
     models: dict[str, Sampler],
     cases: Sequence[Case],
     rows: Sequence[Row],
+    general: Sequence[dict[str, Any]],
     embedder: Any,
     batch: int,
     out: Path,
@@ -141,10 +145,10 @@ def measure(
         _progress(f"{len(of_skill)} rows of {skill}")
     results = {name: _summary(figures) for name, figures in scored.items()}
     text = GENERAL_TEXT.read_text("utf-8")
-    general = [json.loads(line) for line in GENERAL_QUESTIONS.open(encoding="utf-8")]
     for name, sampler in models.items():
         right = [float(sampler.choice(q["question"], q["options"]) == q["answer"]) for q in general]
-        results[name]["general questions right"] = interval(right)
+        if right:
+            results[name]["general questions right"] = interval(right)
         results[name]["perplexity of general text"] = sampler.perplexity(text)
     return results
 

@@ -96,10 +96,13 @@ def test_each_batch_is_written_as_it_comes(case: Case, tmp_path: Path) -> None:
 
     row = Row("refusal", "rlhf", "lesson:rlhf", case.prompt, "The sources do not say.")
     models = {"base": Scripted("Nothing of the kind is known here."), "tuned": Scripted(GOOD)}
-    results = measure(models, [case] * 3, [row], None, 2, tmp_path)  # type: ignore[arg-type]
+    general = [{"question": "Largest?", "options": ["ant", "elephant"], "answer": 1}] * 4
+    results = measure(models, [case] * 3, [row], general, None, 2, tmp_path)  # type: ignore[arg-type]
     assert results["tuned"]["held"]["mean"] == 1.0 and results["base"]["held"]["mean"] == 0.0
     assert len((tmp_path / "drafts.jsonl").read_text().splitlines()) == 8
-    assert results["base"]["general questions right"]["n"] == 100
+    assert results["base"]["general questions right"] == interval([1.0] * 4)
+    results = measure(models, [case], [], [], None, 2, tmp_path)  # type: ignore[arg-type]
+    assert "general questions right" not in results["base"]
     assert "| held | 0 (0–0, n=3) | 1 (1–1, n=3) |" in table(results)
 
 
