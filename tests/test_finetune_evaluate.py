@@ -101,9 +101,9 @@ def test_each_batch_is_written_as_it_comes(case: Case, tmp_path: Path) -> None:
     assert results["tuned"]["held"]["mean"] == 1.0 and results["base"]["held"]["mean"] == 0.0
     assert len((tmp_path / "drafts.jsonl").read_text().splitlines()) == 8
     assert results["base"]["general questions right"] == interval([1.0] * 4)
+    assert "| held | 0 (0–0, n=3) | 1 (1–1, n=3) |" in table(results)
     results = measure(models, [case], [], [], None, 2, tmp_path)  # type: ignore[arg-type]
     assert "general questions right" not in results["base"]
-    assert "| held | 0 (0–0, n=3) | 1 (1–1, n=3) |" in table(results)
 
 
 def test_row_is_scored_by_its_skills_reward_and_schema() -> None:
