@@ -1,9 +1,9 @@
 """The whole pipeline by one command: `python -m finetune MODEL [--out DIR] [--only STAGE…]`.
 
 Data, SFT (in two parts where there is an answers.yaml), reward model, DPO, GRPO, and the table of
-base, SFT, DPO and GRPO on held-out topics; MODEL is a folder of finetune/configs. What an earlier
-call finished is not done again, and a stage that was killed goes on from its last checkpoint: the
-same command ends what it began.
+base, SFT, DPO and GRPO on held-out topics; MODEL is a folder of finetune/configs, and the stages
+that it holds no config of are left out. What an earlier call finished is not done again, and a
+stage that was killed goes on from its last checkpoint: the same command ends what it began.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from tutor.errors import ConfigError, TutorError
 CONFIGS = Path(__file__).parent / "configs"
 # The runs by the names of their configs, with the module that trains them.
 TRAINED = {"sft": "sft", "answers": "sft", "reward": "reward", "dpo": "dpo", "grpo": "grpo"}
-OPTIONAL = ("answers",)
 STAGES = ("data", *TRAINED, "evaluate")
 
 
@@ -84,9 +83,9 @@ def steps(model: str, out: Path, size: Sequence[str] = (), base: str = "") -> li
     """
     folder = Path(model) if Path(model).is_dir() else CONFIGS / model
     there = [name for name in TRAINED if (folder / f"{name}.yaml").is_file()]
-    if set(TRAINED) - set(there) - set(OPTIONAL):
+    if "sft" not in there:
         known = ", ".join(sorted(path.name for path in CONFIGS.iterdir()))
-        raise ConfigError(f"{model} holds no configs of all stages.", f"There are {known}.")
+        raise ConfigError(f"{model} holds no sft.yaml.", f"There are {known}.")
     data, runs = out / "data", out / folder.name
     made = [Step("data", "data", ("--out", str(data)), data / "card.json")]
     for name in there:
@@ -102,7 +101,11 @@ def steps(model: str, out: Path, size: Sequence[str] = (), base: str = "") -> li
         arguments = (str(folder / f"{name}.yaml"), *settings)
         made.append(Step(name, TRAINED[name], arguments, runs / name / "curves.png"))
     measured = {"sft": "answers" if "answers" in there else "sft", "dpo": "dpo", "grpo": "grpo"}
-    adapters = [f"--adapter={name}={runs / run / 'adapter'}" for name, run in measured.items()]
+    adapters = [
+        f"--adapter={name}={runs / run / 'adapter'}"
+        for name, run in measured.items()
+        if run in there
+    ]
     table = runs / "evaluate"
     of_table = (base or config.base, *adapters, f"--out={table}", *size)
     return [*made, Step("evaluate", "evaluate", of_table, table / "results.json")]

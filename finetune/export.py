@@ -16,8 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from tutor.errors import InputError, ModelError, TutorError
+from tutor.models.catalog import SMALL
 
 WEIGHTS, CONFIG, SUMS = "adapter_model.safetensors", "adapter_config.json", "SHA256SUMS"
+# Where the world finds the bases that the tutor knows, all of them under Apache-2.0; of another its
+# own name is told.
+HUB = {
+    "smollm2-135m-instruct": "HuggingFaceTB/SmolLM2-135M-Instruct",
+    "qwen2.5-coder-1.5b-instruct": "Qwen/Qwen2.5-Coder-1.5B-Instruct",
+}
 
 
 def main() -> int:
@@ -66,15 +73,17 @@ def export(run: Path, name: str, out: Path, results: Path | None = None) -> None
         raise InputError(f"{run} holds no adapter.", "Name the output folder of a finished run.")
     if (out / WEIGHTS).exists():
         raise ModelError(f"{out} holds an adapter already.", "Name another folder, or remove it.")
-    card = _card(name, _settings(run), _figures(results))
+    settings = _settings(run)
+    base = Path(settings.get("base", SMALL)).name  # a folder's place says nothing to others
+    base = HUB.get(base, base)
+    card = _card(name, base, settings, _figures(results))
     out.mkdir(parents=True, exist_ok=True)
     tensors = {
         key: tensor.half().contiguous() for key, tensor in load_file(source / WEIGHTS).items()
     }
     save_file(tensors, out / WEIGHTS, metadata={"format": "pt"})
     config: dict[str, Any] = json.loads((source / CONFIG).read_text("utf-8"))
-    # The training machine's path says nothing to others.
-    config |= {"base_model_name_or_path": "HuggingFaceTB/SmolLM2-135M-Instruct"}
+    config |= {"base_model_name_or_path": base}
     (out / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", "utf-8")
     (out / "README.md").write_text(card, "utf-8")
     write_sums(out)
@@ -117,16 +126,17 @@ def _figures(results: Path | None) -> str:
         raise InputError(f"{results} can't be read: {error}.") from error
 
 
-def _card(name: str, settings: dict[str, Any], figures: str) -> str:
+def _card(name: str, base: str, settings: dict[str, Any], figures: str) -> str:
     # A run that goes on from an adapter has that adapter's shape, whatever its config says of LoRA.
     last = "adapter" if settings.get("adapter") else "lora"
     keys = ("stage", "seed", "steps", "batch_size", "learning_rate", "max_tokens")
     shown = "\n".join(f"- {key}: {settings[key]}" for key in keys if key in settings)
     if last in settings:
         shown += f"\n- {last}: {_short(settings[last])}"
+    licence = " (Apache-2.0)" if base in HUB.values() else ""
     return f"""# {name}
 
-A LoRA adapter on SmolLM2-135M-Instruct (Apache-2.0) for Tutor: answers from numbered facts, each
+A LoRA adapter on {base.rpartition("/")[2]}{licence} for Tutor: answers from numbered facts, each
 sentence with the number of its fact. Licence: Apache-2.0. Trained on rows assembled from this
 project's lessons, paper notes and items alone (finetune/data); no model's text, no paper's text.
 

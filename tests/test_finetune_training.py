@@ -137,6 +137,24 @@ def test_export_writes_half_precision_with_card_and_checksums(tmp_path: Path) ->
         assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
 
 
+@pytest.mark.parametrize(
+    ("base", "named"),
+    [
+        ("qwen2.5-coder-1.5b-instruct", "Qwen/Qwen2.5-Coder-1.5B-Instruct"),
+        ("/home/somebody/my-model", "my-model"),
+    ],
+)
+def test_export_names_the_base_and_not_its_place(tmp_path: Path, base: str, named: str) -> None:
+    run = adapter(tmp_path / "run")
+    (run / "config.json").write_text(json.dumps({"stage": "sft", "base": base}))
+    export(run, "tuned", tmp_path / "out")
+    config = json.loads((tmp_path / "out" / CONFIG).read_text())
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert config["base_model_name_or_path"] == named
+    assert f"adapter on {named.rpartition('/')[2]}" in card and "somebody" not in card
+    assert ("(Apache-2.0)" in card) is (base != "/home/somebody/my-model")
+
+
 def test_export_overwrites_nothing(tmp_path: Path) -> None:
     run = adapter(tmp_path / "run")
     export(run, "tuned", tmp_path / "out")
