@@ -25,7 +25,8 @@ lint: setup
 
 test: lint
 	@tests/browser.sh
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m "not e2e" -n auto --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m e2e $(PYTEST_ARGS)
 
 lock:
 	@requirements/lock.sh

@@ -127,7 +127,7 @@ def test_quiz_comes_from_the_paper_and_is_filled_from_its_topics(
     topics = set(load_papers()["1706.03762"].topics)
     assert all(q.topic in topics or q.id.rsplit(":", 1)[0] in about for q in questions)
     own = replace(questions[0], id="gen:1", source="generated")
-    monkeypatch.setattr(tutor, "_generate", lambda *_: [own])
+    monkeypatch.setattr(tutor.study, "_generate", lambda *_: [own])
     mixed = paper_questions(tutor, "arxiv:1706.03762", "ann")
     assert mixed[0] == own and len(mixed) == QUESTIONS
     assert paper_questions(tutor, added(tutor), "ann")[0] == own
