@@ -6,7 +6,8 @@ Each question of eval's test split on a held-out topic, and bank items of those 
 whole serving way, and the other skills have rows made for held-out topics as the training rows
 are; only the sampling is done by transformers here. Greedy, so that a figure can be had again.
 Intervals are bootstrapped over questions (10,000 draws, 95%). What DIR/results.json holds of other
-models, measured on as many questions, stays in the table.
+models, measured on as many questions, stays in the table; replies that a run wrote before it was
+stopped are not written again.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pydantic import ValidationError
 from eval.answers import fact_recall
 from finetune.data.facts import RememberedEmbedder
 from finetune.data.rows import Recorder, Row
+from finetune.drafts import Drafts, fingerprint
 from finetune.heldout import MEASURED_SKILLS, Case, held_out_cases, held_out_rows
 from finetune.rewards import SCHEMAS, reward
 from finetune.sampling import Sampler
@@ -85,15 +87,18 @@ def main() -> int:
         finally:
             tutor.close()
         models = {} if options.no_base else {"base": Sampler(base, threads=options.threads)}
+        known = {"base": fingerprint(base)}
         for given in options.adapter:
             name, _, folder = given.rpartition("=")
             name = name or Path(folder).name
             models[name] = Sampler(base, Path(folder), options.threads)
+            known[name] = fingerprint(base, Path(folder))
         size = {"questions": len(cases), "rows": len(rows)}
         earlier = _earlier(options.out / RESULTS, size)
         lines = GENERAL_QUESTIONS.open(encoding="utf-8")
         general = [] if options.no_general else [json.loads(line) for line in lines]
-        results = measure(models, cases, rows, general, embedder, options.batch, options.out)
+        drafts = Drafts(options.out, known)
+        results = measure(models, cases, rows, general, embedder, options.batch, drafts)
     except TutorError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
@@ -119,21 +124,23 @@ def measure(
     general: Sequence[dict[str, Any]],
     embedder: Any,
     batch: int,
-    out: Path,
+    drafts: Drafts,
 ) -> dict[str, dict[str, Any]]:
     """All figures of all models; drafts and progress are written after each batch."""
     scored: dict[str, list[Figures]] = {name: [] for name in models}
 
     def take(part: Sequence[Any], tokens: int, figure: Callable[[Any, str], Figures]) -> None:
         for name, sampler in models.items():
-            replies = sampler.replies([one.prompt for one in part], tokens)
-            with (out / "drafts.jsonl").open("a", encoding="utf-8") as file:
-                for one, reply in zip(part, replies, strict=True):
-                    figures = figure(one, reply)
-                    scored[name].append(figures)
-                    asked = one.prompt[-1].content[-300:]
-                    line = {"model": name, "asked": asked, "reply": reply, **figures}
-                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            replies = [drafts.find(name, one.prompt, tokens) for one in part]
+            new = [one for one, reply in zip(part, replies, strict=True) if reply is None]
+            written = iter(sampler.replies([one.prompt for one in new], tokens) if new else [])
+            made = []
+            for one, reply in zip(part, replies, strict=True):
+                figures = figure(one, text := next(written) if reply is None else reply)
+                scored[name].append(figures)
+                if reply is None:
+                    made.append((one, text, figures))
+            drafts.add(name, tokens, made)
 
     for start in range(0, len(cases), batch):
         take(cases[start : start + batch], MAX_TOKENS, lambda c, reply: score(c, reply, embedder))

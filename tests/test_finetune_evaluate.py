@@ -12,6 +12,7 @@ from finetune.data.grounded import Evidence
 from finetune.data.questions import Asked
 from finetune.data.rows import Row
 from finetune.data.split import EVAL_DATA, HELD_OUT_TOPICS
+from finetune.drafts import Drafts, fingerprint
 from finetune.evaluate import interval, measure, refusal_f1, score, score_row, table
 from finetune.heldout import Case, held_out_questions
 from tutor.models.llm import Message
@@ -97,13 +98,48 @@ def test_each_batch_is_written_as_it_comes(case: Case, tmp_path: Path) -> None:
     row = Row("refusal", "rlhf", "lesson:rlhf", case.prompt, "The sources do not say.")
     models = {"base": Scripted("Nothing of the kind is known here."), "tuned": Scripted(GOOD)}
     general = [{"question": "Largest?", "options": ["ant", "elephant"], "answer": 1}] * 4
-    results = measure(models, [case] * 3, [row], general, None, 2, tmp_path)  # type: ignore[arg-type]
+    drafts = Drafts(tmp_path, {})
+    cases = [replace(case, prompt=(*case.prompt, Message("user", f"{n}"))) for n in range(3)]
+    results = measure(models, cases, [row], general, None, 2, drafts)  # type: ignore[arg-type]
     assert results["tuned"]["held"]["mean"] == 1.0 and results["base"]["held"]["mean"] == 0.0
     assert len((tmp_path / "drafts.jsonl").read_text().splitlines()) == 8
     assert results["base"]["general questions right"] == interval([1.0] * 4)
     assert "| held | 0 (0–0, n=3) | 1 (1–1, n=3) |" in table(results)
-    results = measure(models, [case], [], [], None, 2, tmp_path)  # type: ignore[arg-type]
+    results = measure(models, [case], [], [], None, 2, drafts)  # type: ignore[arg-type]
     assert "general questions right" not in results["base"]
+
+
+def test_replies_of_a_run_that_was_stopped_are_not_written_again(
+    case: Case, tmp_path: Path
+) -> None:
+    asked: list[int] = []
+
+    class Counting:
+        def replies(self, prompts: list[object], max_tokens: int) -> list[str]:
+            asked.append(len(prompts))
+            return [GOOD] * len(prompts)
+
+        def perplexity(self, text: str) -> float:
+            return 20.0
+
+    cases = [replace(case, prompt=(*case.prompt, Message("user", f"{n}"))) for n in range(4)]
+    for count in (2, 4):
+        drafts = Drafts(tmp_path, {"tuned": "of this adapter"})
+        results = measure({"tuned": Counting()}, cases[:count], [], [], None, 4, drafts)  # type: ignore[dict-item]
+    assert asked == [2, 2] and results["tuned"]["held"]["n"] == 4
+    with (tmp_path / "drafts.jsonl").open("a") as file:
+        file.write('{"key": "cut o')
+    drafts = Drafts(tmp_path, {"tuned": "of another adapter"})
+    measure({"tuned": Counting()}, cases, [], [], None, 4, drafts)  # type: ignore[dict-item]
+    assert asked == [2, 2, 4], "an adapter got the replies of another"
+
+
+def test_fingerprint_follows_the_adapters_content(tmp_path: Path) -> None:
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"one")
+    first = fingerprint(tmp_path, tmp_path)
+    assert first == fingerprint(tmp_path, tmp_path) != fingerprint(tmp_path)
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"two")
+    assert fingerprint(tmp_path, tmp_path) != first
 
 
 def test_row_is_scored_by_its_skills_reward_and_schema() -> None:
