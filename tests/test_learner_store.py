@@ -15,7 +15,8 @@ import pytest
 from tutor.errors import ConfigError, InputError, NotFoundError, StoreError
 from tutor.exercises.question import Grade, Question, questions_by_id
 from tutor.learner.archive import Context
-from tutor.learner.store import Store, item_of, open_store
+from tutor.learner.attempts import item_of
+from tutor.learner.store import Store, open_store
 from tutor.settings import Settings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -1,17 +1,21 @@
-"""The connection to the learners' database: its URL, its engine, its schema and its errors."""
+"""The learners' database: its URL, its engine, its schema, its transactions and its errors."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tutor.errors import ConfigError, StoreError
+from tutor.errors import ConfigError, InputError, StoreError
+from tutor.learner.incoming import plain
+from tutor.learner.tables import Base, LearnerRow
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy.orm import Session
 
 _BUSY_MS = 15_000
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -129,3 +133,75 @@ def _cure(url: URL) -> str:
     if url.get_backend_name() == "postgresql":
         return "Check that the server runs and that TUTOR_DATABASE_URL is right."
     return "Check the folder's rights and space, or move the file away to start afresh."
+
+
+class Database:
+    """Transactions on the learners' tables. Safe to use from several threads and processes.
+
+    Every method raises StoreError when the database fails; a failed call leaves nothing behind.
+
+    Args:
+        url: SQLAlchemy URL of SQLite or PostgreSQL.
+    """
+
+    def __init__(self, url: str) -> None:
+        from sqlalchemy.orm import sessionmaker
+
+        self._url = parse_url(url)
+        self._engine = make_engine(self._url)
+        with guard(self._url, "opened"):
+            migrate(self._engine, self._url)
+        self._sessions = sessionmaker(self._engine, expire_on_commit=False)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _all(self, table: type[Any], learner: str) -> list[dict[str, Any]]:
+        from sqlalchemy import select
+
+        with self._read() as db:
+            rows = db.scalars(select(table).where(table.learner == learner).order_by(table.id))
+            return [fields(row) for row in rows]
+
+    @contextmanager
+    def _read(self) -> Iterator[Session]:
+        with guard(self._url, "read"), self._sessions() as db:
+            yield db
+
+    @contextmanager
+    def _write(self, learner: str | None = None) -> Iterator[Session]:
+        """A transaction; with a learner's name the learner exists in it."""
+        with guard(self._url, "written"), self._sessions.begin() as db:
+            if learner is not None:
+                _ensure(db, known_name(learner), self._engine.dialect.name)
+            yield db
+
+
+def utc_now() -> datetime:
+    """This moment, with its time zone."""
+    return datetime.now(UTC)
+
+
+def _ensure(db: Session, name: str, dialect: str) -> None:
+    """Create a learner who is not there yet, whoever else does so at the same moment."""
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    db.execute(insert(LearnerRow).values(name=name, created=utc_now()).on_conflict_do_nothing())
+
+
+def fields(row: Base) -> dict[str, Any]:
+    """The columns of a row by name."""
+    return {column.key: getattr(row, column.key) for column in row.__table__.columns}
+
+
+def known_name(learner: str) -> str:
+    """A learner's name, checked.
+
+    Raises:
+        InputError: It is empty, too long, or holds what names don't.
+    """
+    if not 0 < len(learner) <= 64 or plain(learner) != learner or not learner.strip():
+        raise InputError("A learner's name has 1 to 64 characters.", "Set TUTOR_LEARNER.")
+    return learner
