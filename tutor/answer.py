@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import re
 import time
-import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 from corpus.exercises import TextItem, load_items
-from corpus.papers import load_papers
-from corpus.roadmap import load_roadmap
+from tutor.cited import Answer, Citation, Cites, Sentence, assembled, refusal, topics_of
 from tutor.draft import (
     ENDS_SENTENCE,
     FACTS,
@@ -30,7 +28,7 @@ from tutor.draft import (
 )
 from tutor.errors import ServerError
 from tutor.evidence import enough_evidence, names_a_term, trusted, unknown_names, unknown_papers
-from tutor.excerpt import SOURCES, best_sentences, shortened
+from tutor.excerpt import SOURCES, best_sentences
 from tutor.retrieve import Passage, Retrieval, stems
 from tutor.sanitize import gives_orders, safe_markdown
 from tutor.support import Support, SupportChecker
@@ -39,58 +37,13 @@ if TYPE_CHECKING:
     from tutor.models.embed import Embedder
     from tutor.models.llm import LLM, Message
 
+__all__ = ["Answer", "Citation", "Sentence", "answer_question"]
+
 FEWEST_WORDS = 12  # in the supported sentences of a draft that is shown
 ENOUGH_WORDS = 120  # … and below this, the length of an answer in quotes, quotes complete it
 HELD = 0.5  # share of supported sentences below which the draft gives way to quotes
 NEAR = 0.3  # cosine by which a sentence may be farther from the question than the nearest fact
 LEADS = 0.1  # … by which all are farther where that fact is put before them
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """A sentence of an answer with the numbers of its citations."""
-
-    text: str
-    citations: tuple[int, ...]
-    supported: bool
-
-
-@dataclass(frozen=True)
-class Citation:
-    """A passage retrieved in this turn that supports at least one sentence."""
-
-    n: int
-    key: str
-    kind: str
-    doc_id: str
-    title: str
-    section: str
-    page: int | None
-    quote: str
-    score: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The reply to a question; fields as in the command line's contract."""
-
-    question: str
-    answer: str
-    mode: Literal["model", "passages"]
-    refused: bool
-    reason: str | None
-    sentences: tuple[Sentence, ...]
-    citations: tuple[Citation, ...]
-    topics: tuple[str, ...]
-    follow_ups: tuple[str, ...]
-    model: str
-    timings_ms: dict[str, float]
-    dropped_citations: int = 0
-    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields of the command line's contract."""
-        return asdict(self)
 
 
 def answer_question(
@@ -128,7 +81,7 @@ def answer_question(
             f"The paper arXiv:{unknown[0]} is not in the library, so nothing is claimed about it."
             f" Add it with 'tutor papers add {unknown[0]}' or drop its PDF into the chat."
         )
-        yield finish(_refusal(question, reason, ()))
+        yield finish(refusal(question, reason, ()))
         return
     names = unknown_names(question, passages)
     if names:
@@ -136,11 +89,11 @@ def answer_question(
             f"Nothing in the library that is near to this speaks of {names[0]}, so nothing is"
             " claimed about it. Add a source on it on the Papers tab or with 'tutor ingest'."
         )
-        yield finish(_refusal(question, reason, passages[:3]))
+        yield finish(refusal(question, reason, passages[:3]))
         return
     if not passages or not (enough_evidence(retrieval) or names_a_term(question, retrieval)):
         reason = "The library holds too little on this question to answer it."
-        yield finish(_refusal(question, reason, passages[:3]))
+        yield finish(refusal(question, reason, passages[:3]))
         return
     if mode == "socratic":
         yield finish(_socratic(question, passages, embedder))
@@ -172,29 +125,6 @@ def answer_question(
     yield finish(replace(quoted, reason=reason_quoted))
 
 
-class _Cites:
-    """Numbers the passages that are cited, in the order of their first use."""
-
-    def __init__(self, passages: Sequence[Passage]) -> None:
-        self._passages = passages
-        self._numbers: dict[int, int] = {}
-        self._quotes: dict[int, str] = {}
-
-    def number(self, passage: int, quote: str) -> int:
-        self._quotes.setdefault(passage, quote)
-        return self._numbers.setdefault(passage, len(self._numbers) + 1)
-
-    def citations(self) -> tuple[Citation, ...]:
-        return tuple(
-            Citation(
-                n=n, key=p.key, kind=p.kind, doc_id=p.doc_id, title=p.title, section=p.section,
-                page=p.page, quote=self._quotes[i], score=p.score,
-            )
-            for i, n in self._numbers.items()
-            for p in [self._passages[i]]
-        )  # fmt: skip
-
-
 def _checked(
     question: str,
     draft: str,
@@ -221,7 +151,7 @@ def _checked(
         checked.append((text, support if supported else None))
     if NO_ANSWER in draft.lower() or sum(s is not None for _, s in checked) < HELD * len(checked):
         return None
-    cites = _Cites(passages)
+    cites = Cites(passages)
     sentences = [
         Sentence(text, (cites.number(s.passage, s.quote),) if s else (), s is not None)
         for text, s in _near(checked, question, passages, embedder)
@@ -229,7 +159,7 @@ def _checked(
     if sum(len(s.text.split()) for s in sentences if s.supported) < FEWEST_WORDS:
         return None
     _complete(sentences, question, passages, embedder, cites)
-    return _assembled(question, sentences, cites.citations(), passages, "model", model, dropped)
+    return assembled(question, sentences, cites.citations(), passages, "model", model, dropped)
 
 
 def _near(
@@ -263,7 +193,7 @@ def _complete(
     question: str,
     passages: Sequence[Passage],
     embedder: Embedder | None,
-    cites: _Cites,
+    cites: Cites,
 ) -> None:
     """Add quotes to a draft that holds but says little, as small models' drafts do."""
     told = {stem for sentence in sentences for stem in stems(sentence.text)}
@@ -280,86 +210,21 @@ def _complete(
 
 def _quoted(question: str, passages: Sequence[Passage], embedder: Embedder | None) -> Answer:
     """The sentences of the passages that answer best, word for word."""
-    cites = _Cites(passages)
+    cites = Cites(passages)
     chosen = best_sentences(question, passages, embedder)
     sentences = [Sentence(safe_markdown(s), (cites.number(i, s),), True) for i, s in chosen]
-    return _assembled(question, sentences, cites.citations(), passages, "passages", "", 0)
+    return assembled(question, sentences, cites.citations(), passages, "passages", "", 0)
 
 
 def _socratic(question: str, passages: Sequence[Passage], embedder: Embedder | None) -> Answer:
     """A hint from the sources and a question back, from the item bank."""
-    cites = _Cites(passages)
+    cites = Cites(passages)
     i, hint = best_sentences(question, passages, embedder)[0]
     sentences = [Sentence(safe_markdown(hint), (cites.number(i, hint),), True)]
-    topics = _topics(passages)
+    topics = topics_of(passages)
     asked = [
         x.prompt for x in load_items().values() if isinstance(x, TextItem) and x.topic in topics[:1]
     ]
     back = asked[0] if asked else "How would you put this in your own words?"
     sentences.append(Sentence(f"Before I say more, try this: {back}", (), True))
-    return _assembled(question, sentences, cites.citations(), passages, "passages", "", 0)
-
-
-def _assembled(
-    question: str,
-    sentences: Sequence[Sentence],
-    citations: tuple[Citation, ...],
-    passages: Sequence[Passage],
-    mode: Literal["model", "passages"],
-    model: str,
-    dropped: int,
-) -> Answer:
-    text = " ".join(
-        sentence.text + "".join(f" [{n}]" for n in sentence.citations) for sentence in sentences
-    )
-    cited = {citation.key for citation in citations}
-    topics = _topics([p for p in passages if p.key in cited] or passages)
-    return Answer(
-        question=question, answer=text, mode=mode, refused=False, reason=None,
-        sentences=tuple(sentences), citations=citations, topics=topics,
-        follow_ups=_follow_ups(topics), model=model, timings_ms={}, dropped_citations=dropped,
-    )  # fmt: skip
-
-
-def _refusal(question: str, reason: str, nearest: Sequence[Passage]) -> Answer:
-    """Says that the evidence is too thin and offers the nearest things there are."""
-    cites = _Cites(nearest)
-    sentences = [Sentence(reason, (), True)]
-    titles: dict[str, int] = {}
-    for i, passage in enumerate(nearest):
-        if passage.title not in titles:
-            titles[passage.title] = cites.number(i, shortened(passage.text))
-    if titles:
-        listed = "; ".join(f"{safe_markdown(title)} [{n}]" for title, n in titles.items())
-        sentences.append(
-            Sentence(f"The nearest things I have are: {listed}.", tuple(titles.values()), True)
-        )
-    topics = _topics(nearest)
-    text = " ".join(sentence.text for sentence in sentences)
-    return Answer(
-        question=question, answer=text, mode="passages", refused=True,
-        reason=reason, sentences=tuple(sentences), citations=cites.citations(), topics=topics,
-        follow_ups=_follow_ups(topics), model="", timings_ms={},
-    )  # fmt: skip
-
-
-def _topics(passages: Sequence[Passage]) -> tuple[str, ...]:
-    """Roadmap topics of the passages, most frequent first, at most three."""
-    weight: dict[str, float] = {}
-    for passage in passages:
-        kind, _, name = passage.doc_id.partition(":")
-        paper = load_papers().get(name) if kind == "arxiv" else None
-        topics = (name,) if kind == "lesson" else paper.topics[:2] if paper else ()
-        for topic in topics:
-            weight[topic] = weight.get(topic, 0.0) + passage.score / len(topics)
-    return tuple(sorted(weight, key=lambda topic: -weight[topic])[:3])
-
-
-def _follow_ups(topics: Sequence[str]) -> tuple[str, ...]:
-    """What to ask next: a quiz on the topic, and the topics that build on it."""
-    if not topics:
-        return ("What should I study next?",)
-    roadmap = load_roadmap()
-    topic = roadmap.topic(topics[0])
-    after = [t.title for t in roadmap.topics() if topic.id in t.prerequisites]
-    return (f"Quiz me on {topic.title}", *(f"Explain {title}" for title in after[:2]))
+    return assembled(question, sentences, cites.citations(), passages, "passages", "", 0)
