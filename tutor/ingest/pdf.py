@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tutor.errors import DocumentError
-from tutor.ingest.blocks import Block, build_blocks
+from tutor.ingest.block import Block
+from tutor.ingest.blocks import build_blocks
 from tutor.ingest.cleaning import SOFT_HYPHEN, Hyphens, clean_characters
 from tutor.ingest.document import Document, Section, sha256_hex
 from tutor.ingest.frontmatter import (

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tutor.ingest.blocks import Block
+from tutor.ingest.block import Block
 from tutor.ingest.cleaning import Hyphens, drop_footnote_marks
 from tutor.ingest.document import Section
 from tutor.ingest.headings import bare_title
