@@ -95,7 +95,7 @@ def main() -> int:
             known[name] = fingerprint(base, Path(folder))
         size = {"questions": len(cases), "rows": len(rows)}
         earlier = _earlier(options.out / RESULTS, size)
-        lines = GENERAL_QUESTIONS.open(encoding="utf-8")
+        lines = GENERAL_QUESTIONS.read_text("utf-8").splitlines()
         general = [] if options.no_general else [json.loads(line) for line in lines]
         drafts = Drafts(options.out, known)
         results = measure(models, cases, rows, general, embedder, options.batch, drafts)
