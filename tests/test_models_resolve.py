@@ -287,10 +287,10 @@ NEW = Cpu(frozenset({"avx2", "avx512_vnni", "avx512_bf16"}), 2, 20.0)
 @pytest.mark.parametrize(
     ("cpu", "gpu", "name", "format"),
     [
-        (OLD, False, catalog.TUNED, "bf16"),
-        (NEW, False, catalog.LARGE, "w8a8"),
-        (Cpu(NEW.flags, 2, 5.0), False, catalog.TUNED, "w8a8"),
-        (OLD, True, catalog.LARGE, "bf16"),
+        (OLD, False, catalog.TUNED_SMALL, "bf16"),
+        (NEW, False, catalog.TUNED_LARGE, "w8a8"),
+        (Cpu(NEW.flags, 2, 5.0), False, catalog.TUNED_SMALL, "w8a8"),
+        (OLD, True, catalog.TUNED_LARGE, "bf16"),
     ],
     ids=["no VNNI", "VNNI", "little memory", "GPU"],
 )

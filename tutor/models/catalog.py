@@ -207,20 +207,35 @@ _SPECS = (
     ),
 )
 
-# The small model with the adapter that finetune/ trained and measured.
-_TUNED = replace(
-    next(spec for spec in _SPECS if spec.name == "smollm2-135m-instruct"),
-    name="smollm2-135m-tutor",
-    description="The small model, fine-tuned to answer from numbered facts.",
-    adapter="smollm2-135m-tutor",
-    base="smollm2-135m-instruct",
-    adapter_sha256="bf8a2c4f80125bcdc788e72648ac7e7d22ab829b7c77ac92ecd3cedc4f54bd82",
-)
+LARGE, SMALL = "qwen2.5-coder-1.5b-instruct", "smollm2-135m-instruct"
 
-MODELS: Mapping[str, ModelSpec] = MappingProxyType({spec.name: spec for spec in (*_SPECS, _TUNED)})
-LARGE = "qwen2.5-coder-1.5b-instruct"
-SMALL = "smollm2-135m-instruct"
-TUNED = _TUNED.name
+
+def _tuned(base: str, name: str, description: str, adapter_sha256: str) -> ModelSpec:
+    """A known model with the adapter that finetune/ trained and measured."""
+    spec = next(spec for spec in _SPECS if spec.name == base)
+    return replace(
+        spec, name=name, description=description, adapter=name, base=base,
+        adapter_sha256=adapter_sha256,
+    )  # fmt: skip
+
+
+_TUNED = (
+    _tuned(
+        SMALL,
+        "smollm2-135m-tutor",
+        "The small model, fine-tuned to answer from numbered facts.",
+        "bf8a2c4f80125bcdc788e72648ac7e7d22ab829b7c77ac92ecd3cedc4f54bd82",
+    ),
+    _tuned(
+        LARGE,
+        "qwen2.5-coder-1.5b-tutor",
+        "The default, fine-tuned to answer from numbered facts.",
+        "b09a3cc0350618d607f822e855a21a872ea4f7eb1a15126d5c9debe64e004594",
+    ),
+)
+TUNED_SMALL, TUNED_LARGE = (spec.name for spec in _TUNED)
+
+MODELS: Mapping[str, ModelSpec] = MappingProxyType({spec.name: spec for spec in (*_SPECS, *_TUNED)})
 EMBEDDING = "all-minilm-l6-v2"
 
 
@@ -298,11 +313,11 @@ def choose_model(
         known = settings.model in MODELS
         return ModelChoice(settings.model, format if known else "as-is", "TUTOR_MODEL says so.")
     if gpu:
-        return ModelChoice(LARGE, format, "There is a GPU.")
+        return ModelChoice(TUNED_LARGE, format, "There is a GPU.")
     if not cpu.fast_int8:
         reason = "This CPU has no fast INT8 instructions (VNNI, AMX): the small model."
-        return ModelChoice(TUNED, format, reason)
+        return ModelChoice(TUNED_SMALL, format, reason)
     if cpu.free_gb < FREE_GB_FOR_LARGE:
         reason = f"Only {cpu.free_gb:.1f} GB of memory are free: the small model."
-        return ModelChoice(TUNED, format, reason)
-    return ModelChoice(LARGE, format, "This CPU has fast INT8 instructions.")
+        return ModelChoice(TUNED_SMALL, format, reason)
+    return ModelChoice(TUNED_LARGE, format, "This CPU has fast INT8 instructions.")
