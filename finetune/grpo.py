@@ -33,11 +33,11 @@ def train(config: RunConfig) -> Any:
     Raises:
         TutorError: Config, data or model can't be used, or training failed.
     """
+    if config.rollouts == "vllm" and not has_gpu():
+        raise ConfigError("Rollouts by vLLM need a GPU.", "Set rollouts: transformers.")
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
 
-    if config.rollouts == "vllm" and not has_gpu():
-        raise ConfigError("Rollouts by vLLM need a GPU.", "Set rollouts: transformers.")
     folder = base_folder(config.base)
     tokenizer = load_tokenizer(folder)
     model = load_model(config, folder)
