@@ -72,22 +72,24 @@ class WordIndex:
         wanted = list(dict.fromkeys(stem for stem in stems(query) if stem in self._idf))
         earned = np.zeros(len(texts))
         if len(wanted) > 1 and len(texts):
-            gap = np.full(WINDOW, _GAP, dtype=np.int32)
+            gap = np.full(WINDOW, _GAP, dtype=np.int32)  # no window reaches over it
             parts = [p for i in texts for p in (self._stems[slice(*self._starts[i : i + 2])], gap)]
-            read = np.concatenate([*parts, gap])
+            read = np.concatenate(parts)
             ends = np.cumsum([len(part) for part in parts])[1::2]
+            places = {stem: np.flatnonzero(read == self._numbers[stem]) for stem in wanted}
             for one, two in pairwise(wanted):
-                first, second = read == self._numbers[one], read == self._numbers[two]
-                near = np.zeros(len(read), dtype=bool)
-                for apart in range(1, WINDOW + 1):
-                    near[:-apart] |= first[:-apart] & second[apart:]
-                    near[:-apart] |= second[:-apart] & first[apart:]
-                together = np.zeros(len(read), dtype=bool)
-                together[:-1] = first[:-1] & second[1:]
-                starts = np.concatenate([[0], ends[:-1]])
-                share = np.logical_or.reduceat(near, starts) + 0.0
-                share += np.logical_or.reduceat(together, starts)
-                earned += min(self._idf[one], self._idf[two]) * share / 2
+                first, second = places[one], places[two]
+                if not len(first) or not len(second):
+                    continue
+                text = np.searchsorted(ends, first, side="right")
+                behind = np.searchsorted(second, first)  # the next place of the second word
+                ahead = second[np.minimum(behind, len(second) - 1)] - first
+                back = first - second[np.maximum(behind - 1, 0)]
+                near = ((ahead > 0) & (ahead <= WINDOW)) | ((back > 0) & (back <= WINDOW))
+                share = np.zeros(len(texts))
+                share[text[near]] = 0.5
+                share[text[ahead == 1]] = 1.0
+                earned += min(self._idf[one], self._idf[two]) * share
         return dict(zip(texts, earned.tolist(), strict=True))
 
     def coverage(self, query: str, texts: Iterable[Iterable[str]]) -> float:
