@@ -20,8 +20,8 @@ from tutor.retrieve import Retriever, dense, embedding_text, stages_of, stems, w
 from tutor.retrieve.companions import with_opening, with_page
 from tutor.retrieve.fuse import fuse
 from tutor.retrieve.rerank import WINDOW, best_part, max_sim
+from tutor.retrieve.sparse import HELD, PAIRS, WordIndex
 from tutor.retrieve.sparse import WINDOW as NEAR
-from tutor.retrieve.sparse import WordIndex
 
 PASSAGE_FIELDS = {"key", "kind", "doc_id", "title", "section", "page", "text", "score"}
 
@@ -358,31 +358,37 @@ def test_note_on_a_paper_comes_with_a_page_of_its_full_text(retriever: Retriever
 def test_words_that_stand_together_earn_more() -> None:
     texts = ["gradient noise descent", "descent of the gradient", "gradient descent", "gradient"]
     index = WordIndex(texts)
-    earned = index.pairs("gradient descent", [0, 1, 2, 3])
-    assert earned[2] > earned[0] == earned[1] > earned[3] == 0.0
-    assert index.pairs("gradient", [0, 1]) == {0: 0.0, 1: 0.0}
-    assert index.pairs("gradient descent", []) == {}
+    earned = index.agreement("gradient descent", [0, 1, 2, 3])
+    assert earned[2] > earned[0] == earned[1] > earned[3] > 0.0
+    assert index.agreement("zebra", [0, 1]) == {0: 0.0, 1: 0.0}
+    assert index.agreement("gradient descent", []) == {}
+
+
+def test_a_text_that_holds_more_of_the_question_agrees_more_than_one_that_repeats_a_word() -> None:
+    index = WordIndex(["noise noise noise noise", "noise of the gradient", "steps", "batches"])
+    earned = index.agreement("gradient steps noise", [0, 1, 2, 3])
+    assert earned[1] > earned[0] > earned[3] == 0.0
 
 
 WORDS = st.lists(st.sampled_from(["cat", "dog", "owl", "fox", "hen"]), max_size=20)
 
 
 @given(st.lists(WORDS, min_size=1, max_size=4), WORDS)
-def test_pairs_are_those_of_a_plain_search(texts: list[list[str]], asked: list[str]) -> None:
+def test_agreement_is_that_of_a_plain_search(texts: list[list[str]], asked: list[str]) -> None:
     index = WordIndex(" ".join(text) for text in texts)
     wanted = [word for word in dict.fromkeys(asked) if word in index._idf]
 
     def earned(text: list[str]) -> float:
-        total = 0.0
+        total = HELD * sum(index._idf[word] for word in wanted if word in text)
         for one, two in pairwise(wanted):
             first = [i for i, word in enumerate(text) if word == one]
             apart = {j - i for i in first for j, word in enumerate(text) if word == two}
             near = any(abs(step) <= NEAR for step in apart)
-            total += min(index._idf[one], index._idf[two]) * (near + (1 in apart)) / 2
+            total += PAIRS * min(index._idf[one], index._idf[two]) * (near + (1 in apart)) / 2
         return total
 
     expected = {i: pytest.approx(earned(text)) for i, text in enumerate(texts)}
-    assert index.pairs(" ".join(asked), range(len(texts))) == expected
+    assert index.agreement(" ".join(asked), range(len(texts))) == expected
 
 
 def test_words_of_the_title_count_twice() -> None:

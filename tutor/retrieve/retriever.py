@@ -32,9 +32,8 @@ CANDIDATES = 60  # taken from each of the two searches before fusion
 # is half that of the whole passage, half that of its best part. Across documents they were set
 # on the development questions of eval/, within one document on QASPER (docs/retrieval.md): there
 # every passage is about the same thing, and the vector of a whole passage tells little.
-ACROSS = (0.4, 0.3, 0.3)
+ACROSS = (0.35, 0.35, 0.3)
 WITHIN = (0.1, 0.1, 0.8)
-PAIRS = 0.5  # weight of neighbouring words of the query that stand together, beside BM25
 PER_DOCUMENT = 3  # passages of one document before others get their turn
 UNLABELLED = "reading-recent-papers"  # topic of papers that the roadmap does not know
 DUPLICATE = 0.8  # Jaccard similarity of word sets above which two passages say the same
@@ -148,8 +147,8 @@ class Retriever:
         cosine = self._vectors.nearest(vector, allowed, CANDIDATES)
         cosine |= self._vectors.cosines(vector, [i for i in found if i not in cosine])
         clock.lap("dense")
-        pairs = self._words.pairs(query, [*{*found, *cosine}])
-        sparse = {i: float(scores[i]) + PAIRS * earned for i, earned in pairs.items()}
+        agreement = self._words.agreement(query, [*{*found, *cosine}])
+        sparse = {i: float(scores[i]) + earned for i, earned in agreement.items()}
         meaning, late = cosine, {}
         if tokens is not None:
             read = self._vectors.token_vectors(list(sparse))

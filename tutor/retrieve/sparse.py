@@ -1,4 +1,4 @@
-"""BM25 over the chunks in memory, words that stand together, how much of a query a text covers."""
+"""BM25 over the chunks in memory, what else agrees in words, how much of a query a text covers."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # Robertson and Zaragoza (2009), section 3.4. Set on the development questions and on half of the
 # papers at a time; see docs/retrieval.md.
 K1, B = 0.9, 0.4
+HELD, PAIRS = 2.0, 0.5  # weights of `agreement` beside BM25
 WINDOW = 6  # content words within which two words of the query stand near each other
 _GAP = -1  # no stem's number: between two texts
 
@@ -60,36 +61,43 @@ class WordIndex:
             return np.zeros(self.size, dtype=np.float32)
         return np.asarray(self._bm25.get_scores(found), dtype=np.float32)
 
-    def pairs(self, query: str, texts: Sequence[int]) -> dict[int, float]:
-        """How much of the query's neighbouring words stand together in these texts, by position.
+    def agreement(self, query: str, texts: Sequence[int]) -> dict[int, float]:
+        """What BM25 leaves out of how these texts agree with the query, by position.
 
-        Two content words that follow one another in the query earn the smaller of their IDFs where
-        they do so in the text, half of it where they stand within WINDOW words in any order: the
-        ordered and unordered windows of Metzler and Croft (2005), each counted once.
+        HELD times the IDF of the query's words that the text holds, each counted once: BM25 lets
+        one word that stands there often make up for others that are missing. And PAIRS times what
+        the query's neighbouring words earn by standing together: of two content words that follow
+        one another in the query the smaller IDF where they do so in the text, half of it where
+        they stand within WINDOW words in any order (the ordered and unordered windows of Metzler
+        and Croft, 2005, each counted once).
         """
         import numpy as np
 
         wanted = list(dict.fromkeys(stem for stem in stems(query) if stem in self._idf))
         earned = np.zeros(len(texts))
-        if len(wanted) > 1 and len(texts):
-            gap = np.full(WINDOW, _GAP, dtype=np.int32)  # no window reaches over it
-            parts = [p for i in texts for p in (self._stems[slice(*self._starts[i : i + 2])], gap)]
-            read = np.concatenate(parts)
-            ends = np.cumsum([len(part) for part in parts])[1::2]
-            places = {stem: np.flatnonzero(read == self._numbers[stem]) for stem in wanted}
-            for one, two in pairwise(wanted):
-                first, second = places[one], places[two]
-                if not len(first) or not len(second):
-                    continue
-                text = np.searchsorted(ends, first, side="right")
-                behind = np.searchsorted(second, first)  # the next place of the second word
-                ahead = second[np.minimum(behind, len(second) - 1)] - first
-                back = first - second[np.maximum(behind - 1, 0)]
-                near = ((ahead > 0) & (ahead <= WINDOW)) | ((back > 0) & (back <= WINDOW))
-                share = np.zeros(len(texts))
-                share[text[near]] = 0.5
-                share[text[ahead == 1]] = 1.0
-                earned += min(self._idf[one], self._idf[two]) * share
+        if not wanted or not len(texts):
+            return dict(zip(texts, earned.tolist(), strict=True))
+        gap = np.full(WINDOW, _GAP, dtype=np.int32)  # no window reaches over it
+        parts = [p for i in texts for p in (self._stems[slice(*self._starts[i : i + 2])], gap)]
+        read = np.concatenate(parts)
+        ends = np.cumsum([len(part) for part in parts])[1::2]
+        places = {stem: np.flatnonzero(read == self._numbers[stem]) for stem in wanted}
+        for stem, there in places.items():
+            holding = np.unique(np.searchsorted(ends, there, side="right"))
+            earned[holding] += HELD * self._idf[stem]
+        for one, two in pairwise(wanted):
+            first, second = places[one], places[two]
+            if not len(first) or not len(second):
+                continue
+            text = np.searchsorted(ends, first, side="right")
+            behind = np.searchsorted(second, first)  # the next place of the second word
+            ahead = second[np.minimum(behind, len(second) - 1)] - first
+            back = first - second[np.maximum(behind - 1, 0)]
+            near = ((ahead > 0) & (ahead <= WINDOW)) | ((back > 0) & (back <= WINDOW))
+            share = np.zeros(len(texts))
+            share[text[near]] = 0.5
+            share[text[ahead == 1]] = 1.0
+            earned += PAIRS * min(self._idf[one], self._idf[two]) * share
         return dict(zip(texts, earned.tolist(), strict=True))
 
     def coverage(self, query: str, texts: Iterable[Iterable[str]]) -> float:
