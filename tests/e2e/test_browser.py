@@ -270,6 +270,8 @@ def test_uploaded_paper_is_summarized_with_pages(page: Page, tmp_path: Path) -> 
     reply = upload(page, tmp_path / "caches.pdf", make_pdf(pages, title="A Study of Tiny Caches"))
     expect(reply).to_contain_text("A Study of Tiny Caches")
     assert re.search(r"p\. [12]\b", reply.inner_text())
+    asked = page.locator("#chat .user-row").last
+    expect(asked, "a long reply is shown from its beginning").to_be_in_viewport(ratio=0.9)
 
 
 def test_hostile_paper_harms_nothing(page: Page, watched: Watched, tmp_path: Path) -> None:

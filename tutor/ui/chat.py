@@ -33,6 +33,18 @@ EXAMPLES = (
     "Summarize Attention Is All You Need",
     "Quiz me on stage 2",
 )
+# The view follows a reply while it is written (Gradio does, where the view is at its end). A reply
+# longer than the view is then shown from its beginning, but not to who scrolled away meanwhile.
+FOLLOW = """() => {
+  const view = document.querySelector("#chat .bubble-wrap");
+  if (view) view.scrollTop = view.scrollHeight;
+}"""
+SHOW_TURN = """() => { setTimeout(() => {  // behind Gradio's own scrolling
+  const view = document.querySelector("#chat .bubble-wrap");
+  const turn = view && [...view.querySelectorAll(".user-row")].at(-1);
+  if (!turn || view.scrollHeight - view.scrollTop - view.clientHeight > 150) return;
+  view.scrollTop += turn.getBoundingClientRect().top - view.getBoundingClientRect().top - 12;
+}, 600); }"""
 
 
 def new_session() -> str:
@@ -132,11 +144,12 @@ def build_chat(
         return IDLE
 
     outputs = [chatbot, box, session]
+    gr.on([box.submit, relay.change], js=FOLLOW)
     sending = box.submit(send, [box, chatbot, session], outputs, concurrency_limit=8)
-    sending.then(choices, session, picker, show_progress="hidden")
+    sending.then(js=SHOW_TURN).then(choices, session, picker, show_progress="hidden")
     chatbot.example_select(_chosen, None, relay, show_progress="hidden")
     relayed = relay.change(send_relayed, [relay, chatbot, session], outputs, concurrency_limit=8)
-    relayed.then(choices, session, picker, show_progress="hidden")
+    relayed.then(js=SHOW_TURN).then(choices, session, picker, show_progress="hidden")
     box.stop(stop, session, box, cancels=[sending, relayed], show_progress="hidden")
     build_thumbs(chatbot, tutor, agent, learner, session)
     fresh.click(start_new, None, [chatbot, session, picker], show_progress="hidden")
