@@ -18,7 +18,7 @@ from tutor import evidence as module
 from tutor.answer import Answer, answer_question
 from tutor.draft import explain_prompt, whole_sentences
 from tutor.errors import ServerError
-from tutor.evidence import enough_evidence, unknown_names
+from tutor.evidence import enough_evidence, unknown_names, unknown_papers
 from tutor.excerpt import SHORT_CHARACTERS, shortened
 from tutor.models.llm import Message
 from tutor.retrieve import Passage, Retrieval
@@ -262,6 +262,13 @@ def test_name_with_a_number_that_no_passage_has(
     assert unknown_names(question, [a_passage(text)]) == unknown
 
 
+@pytest.mark.parametrize("given", ["arXiv:2613.00042", "arxiv:1706.03762v9", "2401.00001"])
+def test_paper_that_is_not_in_the_library_is_unknown(given: str) -> None:
+    [unknown] = unknown_papers(f"What is the method of {given}?", frozenset({"2106.09685"}))
+    assert unknown == given.lower().removeprefix("arxiv:").partition("v")[0]
+    assert unknown_papers(f"Is 2613.00042 above {unknown}?", frozenset({unknown})) == []
+
+
 def test_successor_of_what_is_known_is_not_answered_from_it() -> None:
     found = Retrieval((a_passage("GPT-4 is trained on text."),), 0.9, 1.0, {"total": 1.0}, 0.9)
     answer = ask("What is GPT-5 trained on?", found=found)
@@ -275,7 +282,9 @@ def test_evidence_needs_meaning_or_words() -> None:
 
     alone, with_words = module.SIMILARITY_ALONE, module.SIMILARITY_WITH_WORDS
     assert with_words < alone, "the case needs a band in which words decide"
-    assert enough(alone, 0.0) and not enough(alone - 0.01, 0.0)
+    least, near = module.COVERED, module.NEAR_ALONE
+    assert enough(alone, least) and not enough(alone - 0.01, least)
+    assert enough(near, 0.0) and not enough(near - 0.01, least - 0.01), "near to no word asked for"
     assert enough(with_words, module.COVERAGE_WITH) and not enough(with_words - 0.01, 1.0)
     assert not enough(with_words, module.COVERAGE_WITH - 0.01)
     assert enough(None, module.COVERAGE_ALONE) and not enough(None, module.COVERAGE_ALONE - 0.01)

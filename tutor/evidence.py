@@ -16,11 +16,15 @@ from tutor.sanitize import gives_orders, plain_text
 SIMILARITY_ALONE, SIMILARITY_WITH_WORDS, COVERAGE_WITH, COVERAGE_ALONE = 0.4, 0.3, 0.45, 0.6
 WHOLE = 0.99  # coverage of a bare term
 # A library full of papers has a passage near to anything ("capital of France" stands in word2vec's
-# analogies). What is far from all lessons needs a passage that is really near.
-TAUGHT, NEAR_ALONE = 0.3, 0.55
+# analogies). What is far from all lessons needs a passage that is really near, and so does a
+# question of which the passages hold hardly a word ("variational autoencoder").
+TAUGHT, COVERED, NEAR_ALONE = 0.3, 0.3, 0.55
 
 _NUMBERED = re.compile(r"\b(([A-Z][A-Za-z]+)[-‑]?(\d+(?:\.\d+)?))\b(?!%)")
-_ARXIV_ID = re.compile(r"\b(\d{2}(?:0[1-9]|1[0-2])\.\d{4,5})(?:v\d+)?\b")
+# Behind "arXiv:" also what can't be an id: nothing is known about that paper either.
+_ARXIV_ID = re.compile(
+    r"\b((?:\d{2}(?:0[1-9]|1[0-2])|(?<=arxiv:)\d{4})\.\d{4,5})(?:v\d+)?\b", re.IGNORECASE
+)
 
 
 def enough_evidence(retrieval: Retrieval) -> bool:
@@ -30,7 +34,7 @@ def enough_evidence(retrieval: Retrieval) -> bool:
     if retrieval.similarity is None:
         return retrieval.coverage >= COVERAGE_ALONE
     far = retrieval.taught is not None and retrieval.taught < TAUGHT
-    if far and retrieval.similarity < NEAR_ALONE:
+    if (far or retrieval.coverage < COVERED) and retrieval.similarity < NEAR_ALONE:
         return False
     return retrieval.similarity >= SIMILARITY_ALONE or (
         retrieval.similarity >= SIMILARITY_WITH_WORDS and retrieval.coverage >= COVERAGE_WITH
