@@ -5,7 +5,7 @@ from __future__ import annotations
 from eval.report import Context, Metric, TaskResult, read_lines
 from tutor.answer import Answer
 
-SAMPLE = 30
+SAMPLE, OUTSIDE = 30, 10  # of --quick, drawn evenly: the questions go from easy to hard
 
 
 def run(context: Context) -> TaskResult:
@@ -14,7 +14,8 @@ def run(context: Context) -> TaskResult:
     asked = [q for q in rows if q["topic"]]
     outside = [q for q in rows if not q["topic"]]
     if context.quick:
-        asked, outside = asked[:: max(1, len(asked) // SAMPLE)], outside[:10]
+        asked = asked[:: max(1, len(asked) // SAMPLE)]
+        outside = outside[:: max(1, len(outside) // OUTSIDE)]
     tutor = context.tutor
     answers = [(q, _answer(context, q["question"])) for q in asked]
     refusals = [(q, _answer(context, q["question"])) for q in outside]

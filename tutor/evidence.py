@@ -17,7 +17,7 @@ SIMILARITY_ALONE, SIMILARITY_WITH_WORDS, COVERAGE_WITH, COVERAGE_ALONE = 0.4, 0.
 WHOLE = 0.99  # coverage of a bare term
 # A library full of papers has a passage near to anything ("capital of France" stands in word2vec's
 # analogies). What is far from all lessons needs a passage that is really near, and so does a
-# question of which the passages hold hardly a word ("variational autoencoder").
+# question of which the passages hold hardly a word ("variational autoencoder"; docs/support.md).
 TAUGHT, COVERED, NEAR_ALONE = 0.3, 0.3, 0.55
 
 _NUMBERED = re.compile(r"\b(([A-Z][A-Za-z]+)[-‑]?(\d+(?:\.\d+)?))\b(?!%)")
